@@ -11,8 +11,8 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// CountAttempt implements storage.Attempts. A counter belongs to the first two bytes of hashes. If two of the keys have
-// the same counter, the larger value is stored.
+// CountAttempt implements storage.Attempts. Keys whose hashes begin with the same two bytes have one counter. If two of
+// keyHashes have the same counter, the larger value is stored.
 func (s *Store) CountAttempt(
 	ctx context.Context,
 	keyHashes []storage.Hash,
@@ -51,7 +51,7 @@ func (s *Store) CountAttempt(
 	})
 }
 
-// lockCounters locks and reads counters; it makes those that are missing.
+// lockCounters locks and reads counters. It creates missing ones.
 func (t *tx) lockCounters(slots []int32) map[int32]storage.Counter {
 	slots = slices.Clone(slots)
 	slices.Sort(slots)
@@ -69,9 +69,11 @@ func (t *tx) lockCounters(slots []int32) map[int32]storage.Counter {
 			var slot int32
 			var count, last int64
 			err := rows.Scan(&slot, &count, &last)
-			if stored[slot] = (storage.Counter{}); count > 0 {
-				stored[slot] = storage.Counter{Count: uint32(count), Last: time.Unix(last, 0).UTC()}
+			counter := storage.Counter{}
+			if count > 0 {
+				counter = storage.Counter{Count: uint32(count), Last: time.Unix(last, 0).UTC()}
 			}
+			stored[slot] = counter
 			return err
 		},
 	)

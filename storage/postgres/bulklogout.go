@@ -18,22 +18,21 @@ import (
 // bulkLogoutRetention is how long a finished bulk logout is listed.
 const bulkLogoutRetention = 24 * time.Hour
 
-// bulkLogout is the record of a bulk logout. While it is under way every read asks it which sessions it has ended,
-// because they are still in the database.
+// bulkLogout is the record of a bulk logout. An unfinished bulk logout has ended sessions whose records are still in
+// the database, so every read must check its selection.
 type bulkLogout struct {
 	storage.BulkLogout
 	Key          string           `json:"key"`
 	Before       storage.Sequence `json:"before"`                  // BulkLogout.Sequence
 	OfflineUsers []string         `json:"offline_users,omitempty"` // Selection.OfflineUsers
-	OfflineDone  int              `json:"offline_done,omitempty"`  // how many of Done.Grants are offline
-	Cursor       string           `json:"cursor,omitempty"`        // how far its sessions have been removed
-	// RemovedClients were removed while the bulk logout was under way. Its later pages still notify them.
+	OfflineDone  int              `json:"offline_done,omitempty"`  // number of offline grants in Done.Grants
+	Cursor       string           `json:"cursor,omitempty"`        // key of the last session that was removed
+	// RemovedClients were removed before the bulk logout was finished. Its later calls still notify them.
 	RemovedClients []storage.Client `json:"removed_clients,omitempty"`
 	selection      storage.Selection
 }
 
-// removedClient returns a client as it was when it was removed; nil if it was not removed while the bulk logout was
-// under way.
+// removedClient finds a client in RemovedClients. It returns nil if the client is not there.
 func (bulk *bulkLogout) removedClient(id string) *storage.Client {
 	for i := range bulk.RemovedClients {
 		if c := &bulk.RemovedClients[i]; c.ClientID == id {
@@ -43,7 +42,8 @@ func (bulk *bulkLogout) removedClient(id string) *storage.Client {
 	return nil
 }
 
-// bulkLogoutKey names a bulk logout by the arguments with which its callers call again.
+// bulkLogoutKey returns the key of a bulk logout. The caller of EndSessions repeats the call with the same arguments,
+// so all calls for one bulk logout have the same key.
 func bulkLogoutKey(sel storage.Selector, cause storage.Cause, at time.Time) (string, error) {
 	text, err := json.Marshal(sel)
 	if err != nil {
@@ -53,12 +53,13 @@ func bulkLogoutKey(sel storage.Selector, cause storage.Cause, at time.Time) (str
 	return textColumn(cause.ID) + " " + hex.EncodeToString(sum[:8]), nil
 }
 
-// decodeBulkLogout reads a bulk logout and sets the fields that are not stored.
+// decodeBulkLogout decodes a bulk logout and sets the fields that are not stored.
 func decodeBulkLogout(t *tx, value []byte) *bulkLogout {
 	bulk := decode[bulkLogout](t, value)
 	return bulk.restore()
 }
 
+// restore sets the fields that are not stored and returns bulk.
 func (bulk *bulkLogout) restore() *bulkLogout {
 	bulk.Sequence = bulk.Before
 	bulk.selection = storage.Selection{
@@ -73,7 +74,7 @@ func (bulk *bulkLogout) restore() *bulkLogout {
 	return bulk
 }
 
-// bulkLogout finds a bulk logout, nil if there is none.
+// bulkLogout finds a bulk logout. It returns nil if there is none.
 func (t *tx) bulkLogout(key string) *bulkLogout {
 	var value []byte
 	if !t.queryRow(`SELECT record FROM @bulk_logouts WHERE key = $1`, []any{key}, &value) {
@@ -106,10 +107,11 @@ func (s *Store) ListBulkLogouts(ctx context.Context) ([]storage.BulkLogout, erro
 			return err
 		})
 		slices.SortStableFunc(list, func(a, b storage.BulkLogout) int {
-			if a.Finished.IsZero() != b.Finished.IsZero() {
-				if a.Finished.IsZero() {
-					return -1
-				}
+			aUnfinished, bUnfinished := a.Finished.IsZero(), b.Finished.IsZero()
+			switch {
+			case aUnfinished && !bUnfinished:
+				return -1
+			case bUnfinished && !aUnfinished:
 				return 1
 			}
 			return cmp.Or(b.StartedAt.Compare(a.StartedAt), cmp.Compare(a.Cause.ID, b.Cause.ID))
@@ -118,10 +120,10 @@ func (s *Store) ListBulkLogouts(ctx context.Context) ([]storage.BulkLogout, erro
 	})
 }
 
-// unfinishedColumn is an expression: the bulk logouts that are not finished.
+// unfinishedColumn is the SQL expression for the unfinished bulk logouts.
 const unfinishedColumn = `ARRAY(SELECT b.record FROM @bulk_logouts b WHERE b.finished IS NULL ORDER BY b.key)`
 
-// unfinishedBulkLogouts are the bulk logouts that are not finished.
+// unfinishedBulkLogouts are the unfinished bulk logouts.
 type unfinishedBulkLogouts []*bulkLogout
 
 func decodeUnfinished(t *tx, values [][]byte) (list unfinishedBulkLogouts) {
@@ -131,7 +133,7 @@ func decodeUnfinished(t *tx, values [][]byte) (list unfinishedBulkLogouts) {
 	return list
 }
 
-// activeSession returns a session with its active client sessions. ok is false if it is past its deadline, or a bulk
+// activeSession returns a session with its active client sessions. ok is false if the session has expired or a bulk
 // logout has ended it.
 func (u unfinishedBulkLogouts) activeSession(session storage.Session, at time.Time) (active storage.Session, ok bool) {
 	if !u.sessionActive(session, at) {
@@ -144,7 +146,7 @@ func (u unfinishedBulkLogouts) activeSession(session storage.Session, at time.Ti
 	return session, true
 }
 
-// sessionActive reports whether a session is neither past its deadline nor ended by a bulk logout.
+// sessionActive reports whether a session exists, has not expired, and was not ended by a bulk logout.
 func (u unfinishedBulkLogouts) sessionActive(session storage.Session, at time.Time) bool {
 	return session.ID != "" && at.Before(session.Deadline()) && !u.sessionRevoked(session)
 }
@@ -159,11 +161,13 @@ func (u unfinishedBulkLogouts) clientSessionRevoked(session storage.Session, cs 
 	return slices.ContainsFunc(u, func(bulk *bulkLogout) bool { return bulk.selection.EndsClientSession(session, cs) })
 }
 
-// grantRevoked reports whether a bulk logout has ended a grant, by itself or with the client session in which it was
-// given.
+// grantRevoked reports whether a bulk logout has ended a grant, by itself or with the client session in which the user
+// granted it.
 func (u unfinishedBulkLogouts) grantRevoked(g storage.Grant, given clientSessionRecords) bool {
 	return slices.ContainsFunc(u, func(bulk *bulkLogout) bool {
-		return bulk.selection.EndsOfflineGrant(g) ||
-			given.found && bulk.selection.EndsGrantWith(g, given.session, given.clientSession)
+		if bulk.selection.EndsOfflineGrant(g) {
+			return true
+		}
+		return given.found && bulk.selection.EndsGrantWith(g, given.session, given.clientSession)
 	})
 }

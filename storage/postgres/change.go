@@ -6,10 +6,10 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// change.go applies the change of a termination.
+// change.go applies the change that belongs to a termination (storage.Change).
 
-// checkChange reports whether the change may be applied, normalises it, and locks what it uses. Nothing is written
-// before all of it has passed.
+// checkChange returns an error if the change must not be applied. Otherwise it normalizes the change and locks the
+// records that it uses. It writes nothing.
 func (e *endSessionsTx) checkChange() (err error) {
 	c := &e.change
 	if !c.UseLink.IsZero() {
@@ -67,7 +67,7 @@ func (e *endSessionsTx) checkChange() (err error) {
 	return nil
 }
 
-// applyChange writes a change that was checked.
+// applyChange writes the change, which checkChange has checked.
 func (e *endSessionsTx) applyChange() {
 	c := e.change
 	if !c.UseLink.IsZero() {

@@ -13,15 +13,15 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// ClientCacheAge is how old a client may be that Client returns. What another replica has changed is in force here
-// after this time at the latest; disabling and removal are in force at once, because every use of a code and a token
-// reads them in the database.
+// ClientCacheAge is the maximum age of a client that Client returns. A change by another replica takes effect here
+// after this time at the latest. Disabling and removal take effect at once for codes and tokens, because each use of a
+// code or token checks the client in the database.
 const ClientCacheAge = time.Second
 
-// maxCachedClients bounds the cache: anyone may register dynamic clients.
+// maxCachedClients limits the cache, because anyone may register dynamic clients.
 const maxCachedClients = 4096
 
-// clientCache has clients that were read in the last ClientCacheAge, and some older ones.
+// clientCache contains the clients that were read within the last ClientCacheAge, and some older ones.
 type clientCache struct {
 	mu      sync.Mutex
 	entries map[string]cachedClient
@@ -29,10 +29,10 @@ type clientCache struct {
 
 type cachedClient struct {
 	client *storage.Client
-	age    storage.Stopwatch // runs since the read began
+	age    storage.Stopwatch // started before the client was read
 }
 
-// get finds a client that was read not long ago.
+// get finds a client that was read within the last ClientCacheAge.
 func (c *clientCache) get(id string) *storage.Client {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -42,7 +42,7 @@ func (c *clientCache) get(id string) *storage.Client {
 	return nil
 }
 
-// put keeps a client; age runs since its read began. If there are too many, it removes another one, no matter which.
+// put stores a client. age was started before the client was read. If the cache is full, put removes some other client.
 func (c *clientCache) put(client *storage.Client, age storage.Stopwatch) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -58,7 +58,7 @@ func (c *clientCache) put(client *storage.Client, age storage.Stopwatch) {
 	c.entries[client.ClientID] = cachedClient{client: client, age: age}
 }
 
-// forget lets the next use of a client read it.
+// forget removes a client from the cache.
 func (c *clientCache) forget(id string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -152,7 +152,7 @@ func (s *Store) ListClients(ctx context.Context, p storage.Page) ([]*storage.Cli
 	})
 }
 
-// client finds a client, nil if there is none.
+// client finds a client. It returns nil if there is none.
 func (t *tx) client(id string) *storage.Client {
 	var value []byte
 	if !t.queryRow(`SELECT record FROM @clients WHERE id = $1`, []any{id}, &value) {
@@ -162,7 +162,7 @@ func (t *tx) client(id string) *storage.Client {
 	return &c
 }
 
-// checkClient reports whether c may be stored as it is, and locks the client that is stored now, which it returns.
+// checkClient returns an error if c must not be stored. It locks and returns the stored client with the id of c.
 func (t *tx) checkClient(c storage.Client) (old *storage.Client, err error) {
 	if c.ClientID == "" || strings.ContainsRune(c.ClientID, 0) {
 		return nil, errors.New("a client needs an id without NUL")
@@ -187,14 +187,14 @@ func (t *tx) checkClient(c storage.Client) (old *storage.Client, err error) {
 	return old, nil
 }
 
-// putClient stores c, which was checked.
+// putClient stores c, which checkClient has checked.
 func (t *tx) putClient(c storage.Client, old *storage.Client) {
 	truncateAll(&c.Created, &c.Updated)
 	if old != nil {
 		c.Sequence = old.Sequence
 	} else {
 		c.Sequence = t.sequence()
-		// The highest revision of all removed clients: none comes again.
+		// Start above the revisions of all removed clients, so that no id and revision ever name two clients.
 		c.Revision = t.state.clientRevision
 	}
 	c.Revision++
@@ -207,7 +207,7 @@ func (t *tx) putClient(c storage.Client, old *storage.Client) {
 	t.forgetClient(c.ClientID)
 }
 
-// forgetClient lets this replica read the client anew once the transaction is committed.
+// forgetClient removes the client from this replica's cache after the commit.
 func (t *tx) forgetClient(id string) {
 	t.committed = append(t.committed, func() { t.store.clients.forget(id) })
 }

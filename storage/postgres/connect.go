@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -16,13 +17,13 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// connect.go says how connections are made: TLS, limits, and which server may answer.
+// connect.go configures connections: TLS, timeouts, and which server may answer.
 
 // poolConfig returns the configuration of the pool. roundTrips counts how often a connection waits for the server.
 func poolConfig(o Options, roundTrips *atomic.Uint64) (*pgxpool.Config, error) {
 	address, err := url.Parse(o.URL)
-	if err != nil || address.Scheme != "postgres" && address.Scheme != "postgresql" {
-		// The URL may contain a password: neither it nor url's error is repeated.
+	if err != nil || !slices.Contains([]string{"postgres", "postgresql"}, address.Scheme) {
+		// The URL may contain a password, and err repeats the URL. So this error contains neither.
 		return nil, errors.New("must be postgres://USER@HOST/DATABASE")
 	}
 	query := address.Query()
@@ -43,8 +44,8 @@ func poolConfig(o Options, roundTrips *atomic.Uint64) (*pgxpool.Config, error) {
 	config.ConnConfig.ConnectTimeout = o.Timeout
 	config.MaxConns = int32(o.MaxConns)
 	config.MaxConnIdleTime = 5 * time.Minute
-	// A dead connection shows when it is used, and what was asked is asked again on another; a ping before each use
-	// would double the round trips.
+	// A ping before each use would double the round trips. Without it, a call that fails on a broken connection runs
+	// again on another one.
 	config.ShouldPing = func(context.Context, pgxpool.ShouldPingParams) bool { return false }
 	config.ConnConfig.AfterNetConnect = func(
 		_ context.Context, _ *pgconn.Config, connection net.Conn,
@@ -65,13 +66,15 @@ func poolConfig(o Options, roundTrips *atomic.Uint64) (*pgxpool.Config, error) {
 	return config, nil
 }
 
-// CheckURL reports whether Options.URL can be used. The error does not repeat the URL, which may have a password.
+// CheckURL returns an error if text cannot be used as Options.URL. The error does not repeat the URL, which may contain
+// a password.
 func CheckURL(text string) error {
 	_, err := poolConfig(Options{URL: text, MaxConns: 1}, new(atomic.Uint64))
 	return err
 }
 
-// limits are the limits that the server keeps: it gives up what a replica does not wait for any more.
+// limits returns the server's settings for a timeout. With them the server aborts a statement for which the replica no
+// longer waits.
 func limits(timeout time.Duration) map[string]string {
 	milliseconds := strconv.FormatInt(timeout.Milliseconds(), 10)
 	return map[string]string{
@@ -92,15 +95,16 @@ func isLocal(address *url.URL) bool {
 			host = name
 		}
 		ip, err := netip.ParseAddr(strings.Trim(host, "[]"))
-		loopback := host == "localhost" || err == nil && ip.IsLoopback()
-		if !loopback && host != "" && !strings.HasPrefix(host, "/") {
+		isLoopback := host == "localhost" || (err == nil && ip.IsLoopback())
+		isSocket := host == "" || strings.HasPrefix(host, "/")
+		if !isLoopback && !isSocket {
 			return false
 		}
 	}
 	return true
 }
 
-// reasonWithoutURL returns the reason of an error of pgconn, which otherwise repeats the URL.
+// reasonWithoutURL returns the cause of an error of pgconn. The error itself repeats the URL.
 func reasonWithoutURL(err error) error {
 	if cause := errors.Unwrap(err); cause != nil {
 		return cause
@@ -108,7 +112,7 @@ func reasonWithoutURL(err error) error {
 	return errors.New("it cannot be read")
 }
 
-// countingConn counts how often a reply is awaited after something was sent.
+// countingConn counts round trips: each first read after a write is one.
 type countingConn struct {
 	net.Conn
 	roundTrips *atomic.Uint64

@@ -28,7 +28,8 @@ func (s *Store) PutConsent(ctx context.Context, c storage.Consent) error {
 		if others >= storage.MaxConsents {
 			return fmt.Errorf("put consent: %w", storage.ErrLimit)
 		}
-		c.At, c.Sequence = truncate(c.At), t.sequence()
+		c.At = truncate(c.At)
+		c.Sequence = t.sequence()
 		t.exec(
 			`INSERT INTO @consents (subject, client, sequence, record) VALUES ($1, $2, $3, $4)
 			ON CONFLICT (subject, client) DO UPDATE SET sequence = EXCLUDED.sequence, record = EXCLUDED.record`,
@@ -38,7 +39,8 @@ func (s *Store) PutConsent(ctx context.Context, c storage.Consent) error {
 	})
 }
 
-// activeConsents selects the consents to clients that are there, not to earlier ones with the same id.
+// activeConsents selects the consents to existing clients. It excludes consents to a removed client whose id a later
+// client has.
 const activeConsents = `SELECT k.record FROM @consents k
 	JOIN @clients c ON c.id = k.client AND k.sequence >= c.sequence WHERE k.subject = $1`
 
@@ -60,14 +62,14 @@ func (s *Store) ListConsents(ctx context.Context, subject string) ([]storage.Con
 	})
 }
 
-// queryRecords returns the records of a statement that selects nothing else.
+// queryRecords runs a query that selects only records, and returns them.
 func queryRecords[T any](t *tx, sql string, args ...any) (list []T) {
 	t.queueQuery(sql, args, collect(t, &list))
 	t.flush()
 	return list
 }
 
-// collect returns a scan that appends the record of each row to a list.
+// collect returns a scan function that appends the record of each row to list.
 func collect[T any](t *tx, list *[]T) func(pgx.Rows) error {
 	return func(rows pgx.Rows) error {
 		var value []byte

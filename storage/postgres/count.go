@@ -20,8 +20,8 @@ func (s *Store) CountTerminations(ctx context.Context, sel storage.Selection) (s
 	})
 }
 
-// CountBulkLogout implements storage.Terminations. All of it is read at one moment: what the bulk logout has removed,
-// and what it has not.
+// CountBulkLogout implements storage.Terminations. One snapshot counts both the removed sessions and those that the
+// bulk logout still has to remove.
 func (s *Store) CountBulkLogout(ctx context.Context, b storage.BulkLogout) (storage.TerminationCount, error) {
 	key, err := bulkLogoutKey(b.Selector, b.Cause, truncate(b.StartedAt))
 	if err != nil {
@@ -43,7 +43,7 @@ func (s *Store) CountBulkLogout(ctx context.Context, b storage.BulkLogout) (stor
 	})
 }
 
-// readUnfinished reads the bulk logouts that are not finished.
+// readUnfinished reads the unfinished bulk logouts.
 func (e *endSessionsTx) readUnfinished() {
 	e.query(`SELECT record FROM @bulk_logouts WHERE finished IS NULL ORDER BY key`, nil, func(rows pgx.Rows) error {
 		var value []byte
@@ -56,7 +56,7 @@ func (e *endSessionsTx) readUnfinished() {
 // countChunk is how many terminations are counted at once.
 const countChunk = 500
 
-// count counts what a termination would end.
+// count counts the sessions, client sessions and grants that a termination would end.
 func (e *endSessionsTx) count() (sum storage.TerminationCount) {
 	for e.more = true; e.more && e.err == nil; {
 		e.terminations, e.more = nil, false

@@ -10,7 +10,7 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// Sequence implements storage.Order. It costs a round trip: another replica may have counted the sequence up.
+// Sequence implements storage.Order. It costs a round trip, because another replica may have increased the sequence.
 func (s *Store) Sequence(ctx context.Context) (storage.Sequence, error) {
 	return read(ctx, s, func(t *tx) (storage.Sequence, error) {
 		var sequence int64
@@ -19,13 +19,13 @@ func (s *Store) Sequence(ctx context.Context) (storage.Sequence, error) {
 	})
 }
 
-// cutoffsColumn is an expression: the records of the cutoffs of scopes, which three parameters name as lists.
+// cutoffsColumn is the SQL expression for the cutoffs of scopes. Its parameters are the results of scopeLists.
 const cutoffsColumn = `ARRAY(
 	SELECT k.record FROM @cutoffs k
 	JOIN unnest($1::text[], $2::text[], $3::text[]) AS w (session, subject, client)
 	ON k.session = w.session AND k.subject = w.subject AND k.client = w.client)`
 
-// scopeLists returns the parameters of cutoffsColumn.
+// scopeLists returns the scopes as three lists, the parameters of cutoffsColumn.
 func scopeLists(scopes []storage.CutoffScope) (sessions, subjects, clients []string) {
 	for _, scope := range scopes {
 		sessions = append(sessions, string(scope.Session))
@@ -35,7 +35,7 @@ func scopeLists(scopes []storage.CutoffScope) (sessions, subjects, clients []str
 	return sessions, subjects, clients
 }
 
-// isCutOff reports whether one of the cutoffs that cutoffsColumn found keeps out what was issued at that sequence.
+// isCutOff reports whether one of the cutoffs, which cutoffsColumn found, revokes what was issued at that sequence.
 func isCutOff(t *tx, values [][]byte, session storage.SessionID, issued storage.Sequence) bool {
 	return slices.ContainsFunc(decodeAll[[]storage.Cutoff](t, values), func(list []storage.Cutoff) bool {
 		return storage.IsCutOff(list, session, issued)
@@ -53,7 +53,7 @@ func (t *tx) cutOff(scopes []storage.CutoffScope, issued storage.Sequence) bool 
 	return isCutOff(t, cutoffs, "", issued)
 }
 
-// putCutoff stores a cutoff of a scope. The transaction has locked the gates of the scope.
+// putCutoff adds a cutoff to a scope. The transaction has locked the gates of the scope.
 func (t *tx) putCutoff(scope storage.CutoffScope, c storage.Cutoff) {
 	var value []byte
 	t.queryRow(
@@ -66,15 +66,16 @@ func (t *tx) putCutoff(scope storage.CutoffScope, c storage.Cutoff) {
 
 // putCutoffs stores all cutoffs of a scope.
 func (t *tx) putCutoffs(scope storage.CutoffScope, list []storage.Cutoff) {
-	first := slices.MinFunc(list, func(a, b storage.Cutoff) int { return a.ExpiresAt.Compare(b.ExpiresAt) })
+	earliest := slices.MinFunc(list, func(a, b storage.Cutoff) int { return a.ExpiresAt.Compare(b.ExpiresAt) })
 	t.exec(
 		`INSERT INTO @cutoffs (session, subject, client, expires, record) VALUES ($1, $2, $3, $4, $5)
 		ON CONFLICT (session, subject, client) DO UPDATE SET expires = EXCLUDED.expires, record = EXCLUDED.record`,
-		string(scope.Session), scope.Subject, scope.Client, millis(first.ExpiresAt), t.encode(list),
+		string(scope.Session), scope.Subject, scope.Client, millis(earliest.ExpiresAt), t.encode(list),
 	)
 }
 
-// sweepCutoffs removes expired cutoffs of at most limit scopes, and returns how many scopes had some.
+// sweepCutoffs removes the expired cutoffs of at most limit scopes. It returns the number of scopes that had expired
+// cutoffs.
 func (t *tx) sweepCutoffs(limit int, at time.Time) int {
 	kept := map[storage.CutoffScope][]storage.Cutoff{}
 	t.query(

@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -14,11 +15,11 @@ import (
 )
 
 const (
-	deliveryRetention = 7 * 24 * time.Hour // how long a delivery without a report is kept after it is given up
-	rescheduleBatch   = 500                // deliveries whose due times are corrected in one transaction
+	deliveryRetention = 7 * 24 * time.Hour // how long a delivery without a report is kept after GiveUpAt
+	rescheduleBatch   = 500                // maximum number of deliveries that one transaction reschedules
 )
 
-// ClaimDeliveries implements storage.Deliveries. Deliveries that another replica claims at this moment are passed over.
+// ClaimDeliveries implements storage.Deliveries. It skips deliveries that another replica is claiming.
 func (s *Store) ClaimDeliveries(
 	ctx context.Context,
 	at time.Time,
@@ -39,16 +40,20 @@ func (s *Store) ClaimDeliveries(
 	})
 }
 
-// lockDue locks up to limit deliveries that are due, oldest first.
+// lockDue locks up to limit deliveries that are due, oldest first. It reads them in chunks, because hostBusy may refuse
+// many of them. A host that was refused once is excluded from the next chunks.
 func (t *tx) lockDue(at time.Time, limit int, hostBusy func(string, int) bool) (list []storage.Delivery) {
-	claimed, busy := map[string]int{}, []string{}
-	afterDue, afterID := int64(-1<<62), ""
-	for n, size := 0, limit+readChunk; len(list) < limit && t.err == nil; n = 0 {
+	claimed := map[string]int{}            // number of claimed deliveries by host
+	busy := []string{}                     // hosts that hostBusy refused
+	afterDue, afterID := int64(-1<<62), "" // the last delivery of the chunk before
+	const extra = 16                       // deliveries read in excess of those needed
+	for len(list) < limit && t.err == nil {
+		n := 0
 		t.query(
 			`SELECT due, record FROM @deliveries
 			WHERE state = 'pending' AND due <= $1 AND (due, id) > ($2, $3) AND host <> ALL($4)
 			ORDER BY due, id LIMIT $5 FOR UPDATE SKIP LOCKED`,
-			[]any{millis(at), afterDue, afterID, busy, min(size, limit-len(list)+16)},
+			[]any{millis(at), afterDue, afterID, busy, limit - len(list) + extra},
 			func(rows pgx.Rows) error {
 				var value []byte
 				err := rows.Scan(&afterDue, &value)
@@ -233,12 +238,16 @@ func (s *Store) changeDelivery(
 	})
 }
 
-// auditDelivery writes an audit line about a delivery; r is its report, nil if that is gone.
+// auditDelivery writes an audit line about a delivery. r is its report, or nil if the report was removed.
 func (t *tx) auditDelivery(d storage.Delivery, r *storage.Report, e storage.Event) {
-	if e.Client = d.Client; r == nil {
+	if r == nil {
 		r = &storage.Report{}
 	}
-	e.Subject, e.Session, e.Cause, e.Reason = r.Subject, r.Session, r.Cause.ID, r.Cause.Reason
+	e.Client = d.Client
+	e.Subject = r.Subject
+	e.Session = r.Session
+	e.Cause = r.Cause.ID
+	e.Reason = r.Cause.Reason
 	t.appendEvent(e)
 }
 
@@ -255,7 +264,8 @@ func (s *Store) CountDeliveries(
 				var n int
 				var created int64
 				err := rows.Scan((*string)(&state), &n, &created)
-				if counts[state] = n; state == storage.DeliveryPending {
+				counts[state] = n
+				if state == storage.DeliveryPending {
 					oldest = time.UnixMilli(created).UTC()
 				}
 				return err
@@ -284,7 +294,11 @@ func (s *Store) ListDeliveries(
 				var value []byte
 				err := rows.Scan(&created, &value)
 				d := decode[storage.Delivery](t, value)
-				chunk = append(chunk, item[storage.Delivery]{key: timeKey(created, d.ID), record: d, picked: true})
+				chunk = append(chunk, item[storage.Delivery]{
+					key:    timeKey(created, d.ID),
+					record: d,
+					picked: true,
+				})
 				return err
 			},
 		)
@@ -292,15 +306,16 @@ func (s *Store) ListDeliveries(
 	})
 }
 
-// timeKey makes the key of a listing that is ordered by time and id.
+// timeKey returns the key of a record in a listing that is ordered by time and id.
 func timeKey(at int64, id string) string { return strconv.FormatInt(at, 10) + " " + id }
 
-// splitTimeKey reads such a key; an empty one comes after all others.
+// splitTimeKey splits a key that timeKey made. For the empty key it returns a time after all others, so that a listing
+// with the newest first begins at its start.
 func splitTimeKey(key string) (at int64, id string) {
 	text, id, _ := strings.Cut(key, " ")
 	at, err := strconv.ParseInt(text, 10, 64)
 	if err != nil {
-		return 1<<63 - 1, ""
+		return math.MaxInt64, ""
 	}
 	return at, id
 }
@@ -316,7 +331,8 @@ func (t *tx) lockDeliveries(ids ...string) map[string]storage.Delivery {
 	return found
 }
 
-// addDelivery stores a new delivery, kept until keepUntil, or (zero) for a while after it is given up.
+// addDelivery stores a new delivery. It is kept until keepUntil or, if that is zero, for deliveryRetention after
+// GiveUpAt.
 func (t *tx) addDelivery(d storage.Delivery, keepUntil time.Time) {
 	if keepUntil.IsZero() {
 		keepUntil = d.GiveUpAt.Add(deliveryRetention)
@@ -330,7 +346,7 @@ func (t *tx) addDelivery(d storage.Delivery, keepUntil time.Time) {
 	)
 }
 
-// updateDelivery stores a delivery that is there already.
+// updateDelivery stores changes of an existing delivery.
 func (t *tx) updateDelivery(d storage.Delivery) {
 	d, value := normalize(t, d)
 	t.exec(
@@ -346,7 +362,7 @@ func (s *Store) ListHostHealth(ctx context.Context) ([]storage.HostHealth, error
 	})
 }
 
-// putHostHealth stores what an attempt has shown about a host.
+// putHostHealth stores the health of a host.
 func (t *tx) putHostHealth(health storage.HostHealth) {
 	health.At = truncate(health.At)
 	t.exec(

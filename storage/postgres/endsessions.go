@@ -348,9 +348,9 @@ func (e *endSessionsTx) offlineGrantEndedEarlier(g storage.Grant) bool {
 	return ok
 }
 
-// splitEndedEarlier takes the client sessions out of a session that a bulk logout under way has ended and not removed yet.
-// They stand by themselves, with the cause of that bulk logout, a report and a delivery of their own: the client may
-// have joined the session again since.
+// splitEndedEarlier takes the client sessions out of a session that a bulk logout under way has ended and not removed
+// yet. They stand by themselves, with the cause of that bulk logout, a report and a delivery of their own: the client
+// may have joined the session again since.
 func (e *endSessionsTx) splitEndedEarlier(session storage.Session) (rest storage.Session, ended []storage.Termination) {
 	candidates := session.ClientSessions
 	session.ClientSessions = nil

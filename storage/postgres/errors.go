@@ -9,7 +9,7 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// The codes of errors of the server (PostgreSQL documentation, appendix A).
+// Error codes of the server (PostgreSQL documentation, appendix A).
 const (
 	codeSerializationFailure = "40001"
 	codeDeadlock             = "40P01"
@@ -18,10 +18,10 @@ const (
 	codeDiskFull             = "53100"
 )
 
-// unavailable says that the store cannot answer.
+// unavailable wraps err in storage.ErrUnavailable.
 func unavailable(err error) error { return fmt.Errorf("%w: %w", storage.ErrUnavailable, err) }
 
-// serverCode returns the code of an error of the server, empty if it is another error.
+// serverCode returns the code of an error of the server, or "" for another error.
 func serverCode(err error) string {
 	if e, ok := errors.AsType[*pgconn.PgError](err); ok {
 		return e.Code
@@ -29,13 +29,13 @@ func serverCode(err error) string {
 	return ""
 }
 
-// isRetryable reports whether a transaction that failed may succeed if it runs again.
+// isRetryable reports whether a transaction that failed with err may succeed when it runs again.
 func isRetryable(err error) bool {
 	code := serverCode(err)
 	return code == codeSerializationFailure || code == codeDeadlock
 }
 
-// storeError turns an error of the database into one of package storage.
+// storeError wraps an error of the database in the matching error of package storage.
 func storeError(err error) error {
 	switch code := serverCode(err); {
 	case code == "":
@@ -43,7 +43,7 @@ func storeError(err error) error {
 	case code == codeUniqueViolation:
 		return fmt.Errorf("%w: %w", storage.ErrExists, err)
 	case code == codeNotInRepertoire:
-		return fmt.Errorf("%w: %w", storage.ErrNotFound, err) // no record has such a name
+		return fmt.Errorf("%w: %w", storage.ErrNotFound, err) // no record contains such a text
 	case code == codeDiskFull:
 		return fmt.Errorf("%w: %w", storage.ErrFull, err)
 	default:

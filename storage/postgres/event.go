@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"context"
+	"math"
 	"strconv"
 	"strings"
 
@@ -30,16 +31,17 @@ func (s *Store) ListEvents(
 	p storage.Page,
 ) ([]storage.Event, string, error) {
 	next := func(t *tx, after string, limit int) (chunk []item[storage.Event]) {
-		comparison, direction := ">", ""
-		if f.Newest {
-			comparison, direction = "<", " DESC"
-		}
 		from, err := strconv.ParseInt(after, 10, 64)
-		if err != nil && f.Newest {
-			from = 1<<63 - 1
+		isFirstPage := err != nil // after is empty, and from is 0
+		sql := `SELECT sequence, record FROM @events WHERE sequence > $1 AND ($2 = '' OR subject = $2)
+			ORDER BY sequence LIMIT $3`
+		if f.Newest {
+			sql = `SELECT sequence, record FROM @events WHERE sequence < $1 AND ($2 = '' OR subject = $2)
+			ORDER BY sequence DESC LIMIT $3`
+			if isFirstPage {
+				from = math.MaxInt64
+			}
 		}
-		sql := `SELECT sequence, record FROM @events WHERE sequence ` + comparison + ` $1 AND ($2 = '' OR subject = $2)
-			ORDER BY sequence` + direction + ` LIMIT $3`
 		t.query(sql, []any{from, f.Subject, limit}, func(rows pgx.Rows) error {
 			var sequence int64
 			var value []byte
@@ -57,9 +59,14 @@ func (s *Store) ListEvents(
 	return list(ctx, s, p, next)
 }
 
-// matchesFilter reports whether a line passes the filter.
+// matchesFilter reports whether a line passes the filter. A kind with a dot at its end, such as "session.", stands for
+// all kinds that begin with it.
 func matchesFilter(f storage.EventFilter, e storage.Event) bool {
-	return (f.Kind == "" || e.Kind == f.Kind || (strings.HasSuffix(f.Kind, ".") && strings.HasPrefix(e.Kind, f.Kind))) &&
+	kindMatches := f.Kind == "" || e.Kind == f.Kind
+	if strings.HasSuffix(f.Kind, ".") {
+		kindMatches = strings.HasPrefix(e.Kind, f.Kind)
+	}
+	return kindMatches &&
 		(f.Subject == "" || e.Subject == f.Subject) &&
 		(f.Client == "" || e.Client == f.Client) &&
 		(f.Session == "" || e.Session == f.Session) &&
@@ -79,11 +86,12 @@ func (t *tx) appendEvents(list []storage.Event) {
 func (t *tx) appendEvent(e storage.Event) uint64 {
 	end := t.changeState()
 	var key storage.AuditKey
-	if set := t.store.auditKey.Load(); set != nil {
-		key = *set
+	if current := t.store.auditKey.Load(); current != nil {
+		key = *current
 	}
 	e.Chain(end.auditSequence, end.auditHash, key)
-	end.auditSequence, end.auditHash = e.Seq, e.Hash
+	end.auditSequence = e.Seq
+	end.auditHash = e.Hash
 	t.exec(
 		`INSERT INTO @events (sequence, subject, record) VALUES ($1, $2, $3)`,
 		int64(e.Seq), textColumn(e.Subject), t.encode(e),
@@ -91,7 +99,7 @@ func (t *tx) appendEvent(e storage.Event) uint64 {
 	return e.Seq
 }
 
-// textColumn returns a text as PostgreSQL can store it: a column has neither NUL nor broken UTF-8.
+// textColumn returns text without NUL and invalid UTF-8, which a text column of PostgreSQL cannot store.
 func textColumn(text string) string {
 	return strings.ToValidUTF8(strings.ReplaceAll(text, "\x00", ""), "")
 }

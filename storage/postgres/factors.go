@@ -41,7 +41,7 @@ func (s *Store) ChangeFactors(
 	})
 }
 
-// factors returns a user's factors, those without any if there is no record.
+// factors returns a user's factors. Without a record, it returns factors that are empty.
 func (t *tx) factors(subject string) storage.Factors {
 	var value []byte
 	t.queryRow(`SELECT record FROM @factors WHERE subject = $1`, []any{subject}, &value)
@@ -50,12 +50,12 @@ func (t *tx) factors(subject string) storage.Factors {
 	return f
 }
 
-// checkFactors reports whether f may be stored as it is.
+// checkFactors returns an error if f must not be stored.
 func (t *tx) checkFactors(f *storage.Factors) error {
-	switch _, known := t.user(f.Subject); {
-	case !known:
+	if _, exists := t.user(f.Subject); !exists {
 		return storage.ErrNotFound
-	case f.Revision != t.factors(f.Subject).Revision:
+	}
+	if f.Revision != t.factors(f.Subject).Revision {
 		return storage.ErrChanged
 	}
 	return nil
@@ -71,7 +71,7 @@ func (t *tx) putFactors(f storage.Factors) {
 	)
 }
 
-// forgetBrowsers makes every browser of a user ask for the second factor again.
+// forgetBrowsers removes the browsers in which the user is not asked for the second factor.
 func (t *tx) forgetBrowsers(subject string) {
 	if f := t.factors(subject); len(f.Browsers) > 0 {
 		f.ForgetBrowsers()

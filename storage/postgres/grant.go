@@ -10,14 +10,14 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// clientSessionRecords is a client session with the session's own record.
+// clientSessionRecords has the records of a client session and of its session.
 type clientSessionRecords struct {
 	found         bool
 	session       storage.Session
 	clientSession storage.ClientSession
 }
 
-// grantFacts is what decides whether a grant counts.
+// grantFacts has a grant and the records on which it depends whether the grant is active.
 type grantFacts struct {
 	storage.Grant
 	found         bool
@@ -28,12 +28,12 @@ type grantFacts struct {
 	unfinished    unfinishedBulkLogouts
 }
 
-// grantColumns are the columns of grantFacts, for scanGrant. grantJoins finds them.
+// grantColumns are the columns of grantScan. They need the joins of grantJoins.
 const grantColumns = `g.record, coalesce(gu.enabled, false), coalesce(gc.enabled, false),
 	gcs.record, gs.record, tcs.record, ts.record, ` + unfinishedColumn
 
-// grantJoins returns the joins of grantColumns to the grant g. sid is an expression: the sid under which the token in
-// question was issued.
+// grantJoins returns the joins for grantColumns to the grant g. sid is the SQL expression for the sid under which a
+// token was issued, or NULL if no token is looked up.
 func grantJoins(sid string) string {
 	return `
 	LEFT JOIN @users gu ON gu.subject = g.subject
@@ -46,19 +46,31 @@ func grantJoins(sid string) string {
 
 // grantScan has the variables into which grantColumns are scanned.
 type grantScan struct {
-	grant, givenClientSession, givenSession, tokenClientSession, tokenSession []byte
-	userEnabled, clientEnabled                                                bool
-	bulkLogouts                                                               [][]byte
+	grant              []byte
+	userEnabled        bool
+	clientEnabled      bool
+	givenClientSession []byte
+	givenSession       []byte
+	tokenClientSession []byte
+	tokenSession       []byte
+	bulkLogouts        [][]byte
 }
 
+// targets returns the variables in the order of grantColumns.
 func (g *grantScan) targets() []any {
 	return []any{
-		&g.grant, &g.userEnabled, &g.clientEnabled, &g.givenClientSession, &g.givenSession,
-		&g.tokenClientSession, &g.tokenSession, &g.bulkLogouts,
+		&g.grant,
+		&g.userEnabled,
+		&g.clientEnabled,
+		&g.givenClientSession,
+		&g.givenSession,
+		&g.tokenClientSession,
+		&g.tokenSession,
+		&g.bulkLogouts,
 	}
 }
 
-// decodeFacts decodes what was scanned.
+// decodeFacts decodes the scanned columns.
 func (g *grantScan) decodeFacts(t *tx) grantFacts {
 	return grantFacts{
 		Grant:         decode[storage.Grant](t, g.grant),
@@ -79,17 +91,18 @@ func decodeClientSession(t *tx, session, clientSession []byte) clientSessionReco
 	}
 }
 
-// activeApartFromSession reports whether a grant counts, apart from its session.
+// activeApartFromSession reports whether a grant would be active if its session is.
 func (f *grantFacts) activeApartFromSession(at time.Time) bool {
 	return f.found && f.UnexpiredAt(at) && f.userEnabled && f.clientEnabled && !f.unfinished.grantRevoked(f.Grant, f.grantedIn)
 }
 
-// active reports whether a grant counts and, where it is bound to a session, the session is active.
+// active reports whether a grant is active. A grant that is bound to a session needs an active session.
 func (f *grantFacts) active(at time.Time) bool {
 	return f.activeApartFromSession(at) && (f.Offline() || f.grantedIn.found && f.unfinished.sessionActive(f.grantedIn.session, at))
 }
 
-// activeFor reports whether a grant counts for a token that was issued under sid; empty: without a session.
+// activeFor reports whether a grant is active for a token that was issued under sid. An empty sid means that the token
+// was issued without a session.
 func (f *grantFacts) activeFor(sid string, at time.Time) bool {
 	return f.active(at) && (sid == "" || f.tokenIssuedIn.found &&
 		f.unfinished.sessionActive(f.tokenIssuedIn.session, at) &&
@@ -117,7 +130,8 @@ func (s *Store) GrantByRefresh(
 	return g, err == nil && g.RefreshHash == token, err
 }
 
-// ActiveGrant implements storage.Grants. No time of issue is needed: a revoked grant and a revoked sid never come back.
+// ActiveGrant implements storage.Grants. It needs no time of issue, because ids of grants and sids are never used
+// again.
 func (s *Store) ActiveGrant(ctx context.Context, id, sid string, at time.Time) (storage.Grant, error) {
 	return read(ctx, s, func(t *tx) (storage.Grant, error) {
 		var row grantScan
@@ -175,12 +189,12 @@ func (t *tx) addGrant(g storage.Grant, value []byte) {
 	}
 }
 
-// updateGrant stores a grant that is there already.
+// updateGrant stores changes of an existing grant.
 func (t *tx) updateGrant(g storage.Grant, value []byte) {
 	t.exec(`UPDATE @grants SET deadline = $2, record = $3 WHERE id = $1`, g.ID, grantDeadline(g), value)
 }
 
-// grantDeadline returns the deadline of a grant as its column has it, nil if it has none.
+// grantDeadline returns the deadline of a grant for its column, or nil if the grant has none.
 func grantDeadline(g storage.Grant) *int64 {
 	deadline := millis(g.Deadline())
 	if deadline == 0 {
@@ -189,13 +203,13 @@ func grantDeadline(g storage.Grant) *int64 {
 	return &deadline
 }
 
-// addRefreshToken stores a grant's current refresh token. The tokens of a family stay in the store until the family
-// ends, or for as long as they would have been valid unused. So the reuse of any of them shows (RFC 9700 §4.14.2).
+// addRefreshToken stores a grant's current refresh token. Used tokens stay in the store until the grant ends, or until
+// they would have expired unused, so that the reuse of any of them is detected (RFC 9700 §4.14.2).
 func (t *tx) addRefreshToken(g storage.Grant) {
 	t.exec(`INSERT INTO @refresh_tokens (hash, grant_id) VALUES ($1, $2)`, g.RefreshHash[:], g.ID)
 }
 
-// removeGrants removes grants and leaves their tokens, which do not count without them, to Sweep.
+// removeGrants removes grants. Their tokens are inactive without them. Sweep removes the tokens later.
 func (t *tx) removeGrants(ids []string) {
 	if len(ids) == 0 {
 		return

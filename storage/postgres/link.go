@@ -99,10 +99,15 @@ func (t *tx) findInitialAccessToken(
 ) (storage.InitialAccessToken, bool) {
 	sql := `SELECT record FROM @initial_access_tokens WHERE hash = $1` + lock
 	list := queryRecords[storage.InitialAccessToken](t, sql, hash[:])
-	if len(list) == 0 || list[0].UsesLeft == 0 || (!list[0].Expires.IsZero() && !at.Before(list[0].Expires)) {
+	if len(list) == 0 {
 		return storage.InitialAccessToken{}, false
 	}
-	return list[0], true
+	token := list[0]
+	expired := !token.Expires.IsZero() && !at.Before(token.Expires)
+	if token.UsesLeft == 0 || expired {
+		return storage.InitialAccessToken{}, false
+	}
+	return token, true
 }
 
 // ListInitialAccessTokens implements storage.InitialAccessTokens.

@@ -7,7 +7,7 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// listChunk is how many records more than a page a listing reads at once, since its filter may skip some.
+// listChunk is how many records a listing reads at once in addition to a page, because its filter may skip some.
 const listChunk = 50
 
 // item is a candidate of a listing.
@@ -17,8 +17,9 @@ type item[T any] struct {
 	picked bool // it passes the filter
 }
 
-// list reads one page of a listing. next returns the candidates that follow the key after (empty: the first ones), at
-// most as many as limit says; fewer means that there are no more. The page's cursor names the key of its last record.
+// list reads one page of a listing. next returns at most limit candidates that follow the key after, or the first ones
+// if after is empty. Fewer than limit candidates mean that there are no more. The cursor of the page encodes the key of
+// its last record.
 func list[T any](
 	ctx context.Context,
 	s *Store,
@@ -45,7 +46,8 @@ func list[T any](
 			if len(page) == limit {
 				return page, base64.RawURLEncoding.EncodeToString([]byte(last)), nil
 			}
-			page, last = append(page, candidate.record), candidate.key
+			page = append(page, candidate.record)
+			last = candidate.key
 		}
 		if len(chunk) < size {
 			return page, "", nil
@@ -53,7 +55,7 @@ func list[T any](
 	}
 }
 
-// decodeCursor returns the key in a cursor, empty for the first page.
+// decodeCursor returns the key in a cursor, or "" for the first page.
 func decodeCursor(p storage.Page) string {
 	key, err := base64.RawURLEncoding.DecodeString(p.After)
 	if err != nil {

@@ -14,17 +14,17 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// migrate.go brings the schema up to date. The files of the folder migrations run in the order of their names, each in
-// one transaction with the number that it leads to: after a crash the schema is at one of them. Replicas that start
-// together wait for each other at the row of table schema_version.
+// migrate.go brings the schema up to date. The files of the folder migrations run in the order of their names. Each
+// runs in one transaction, which also stores the new version, so a crash never leaves a migration half done. Replicas
+// that start together wait for each other at the row of table schema_version.
 
 //go:embed migrations/*.sql
 var migrationFiles embed.FS
 
-// migrateTimeout is how long all migrations may take, waiting for another replica included.
+// migrateTimeout is how long all migrations may take, including the wait for another replica.
 const migrateTimeout = 10 * time.Minute
 
-// Schema is the version of the schema that this release reads and writes: the number of migrations.
+// Schema returns the version of the schema that this release reads and writes: the number of migrations.
 func Schema() int { return len(migrationNames()) }
 
 func migrationNames() []string {
@@ -62,13 +62,14 @@ func (s *Store) migrate(ctx context.Context) error {
 	return nil
 }
 
-// schemaVersion returns the version of the schema, 0 if there is none.
+// schemaVersion returns the version of the schema, or 0 if the schema has no tables yet.
 func (s *Store) schemaVersion(ctx context.Context) (version int, err error) {
 	err = s.retry(ctx, func() error {
 		var exists bool
 		err := s.pool.QueryRow(
 			ctx,
-			`SELECT EXISTS (SELECT FROM information_schema.tables WHERE table_schema = $1 AND table_name = 'schema_version')`,
+			`SELECT EXISTS (
+				SELECT FROM information_schema.tables WHERE table_schema = $1 AND table_name = 'schema_version')`,
 			s.options.Schema,
 		).Scan(&exists)
 		if err != nil || !exists {
@@ -85,7 +86,7 @@ func (s *Store) schemaVersion(ctx context.Context) (version int, err error) {
 	return version, nil
 }
 
-// migrateOnce runs the next migration, if another replica has not, and returns the version after it.
+// migrateOnce runs the next migration, unless another replica has run it, and returns the new version.
 func (s *Store) migrateOnce(ctx context.Context) (version int, err error) {
 	err = s.retry(ctx, func() error { return s.createVersionTable(ctx) })
 	if err != nil {
@@ -121,12 +122,12 @@ func (s *Store) migrateOnce(ctx context.Context) (version int, err error) {
 	return version, nil
 }
 
-// noLimits lets a migration of large tables take its time.
+// noLimits switches the server's timeouts off, because the migration of a large table may take long.
 const noLimits = `SELECT set_config('statement_timeout', '0', true), set_config('lock_timeout', '0', true),
 	set_config('idle_in_transaction_session_timeout', '0', true)`
 
-// createVersionTable makes the schema and the table of its version. If two replicas do so at the same time, one of them
-// may fail; it tries again.
+// createVersionTable creates the schema and the table schema_version. If two replicas do so at the same time, one of
+// them may fail. The caller then calls again.
 func (s *Store) createVersionTable(ctx context.Context) error {
 	statements := []string{
 		`CREATE TABLE IF NOT EXISTS @schema_version (id smallint PRIMARY KEY, version integer NOT NULL)`,
@@ -139,7 +140,7 @@ func (s *Store) createVersionTable(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if !exists { // a role that may not create schemas can use one that is there
+	if !exists { // so a role that may not create schemas can use an existing one
 		name := pgx.Identifier{s.options.Schema}.Sanitize()
 		statements = append([]string{`CREATE SCHEMA IF NOT EXISTS ` + name}, statements...)
 	}
@@ -151,12 +152,15 @@ func (s *Store) createVersionTable(ctx context.Context) error {
 	return nil
 }
 
-// retry runs fn until it succeeds or fails for a reason that does not pass.
+// retry runs fn again, at most maxAttempts times, if it fails because of a concurrent transaction.
 func (s *Store) retry(ctx context.Context, fn func() error) error {
 	for attempt := 1; ; attempt++ {
 		err := fn()
-		passes := isRetryable(err) || serverCode(err) == codeUniqueViolation || isDuplicateObject(err)
-		if !passes || attempt == maxAttempts || !pause(ctx, time.Duration(attempt)*10*time.Millisecond) {
+		isConflict := isRetryable(err) || serverCode(err) == codeUniqueViolation || isDuplicateObject(err)
+		if !isConflict || attempt == maxAttempts {
+			return err
+		}
+		if !pause(ctx, time.Duration(attempt)*10*time.Millisecond) {
 			return err
 		}
 	}
@@ -164,6 +168,9 @@ func (s *Store) retry(ctx context.Context, fn func() error) error {
 
 // isDuplicateObject reports whether another replica has made the same table or schema at the same time.
 func isDuplicateObject(err error) bool {
-	code := serverCode(err)
-	return code == "42P06" || code == "42P07" || code == "42710"
+	switch serverCode(err) {
+	case "42P06", "42P07", "42710": // duplicate schema, duplicate table, duplicate object
+		return true
+	}
+	return false
 }

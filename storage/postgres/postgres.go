@@ -3,21 +3,24 @@
 //	writes ──▶ one transaction: locks and reads in one round trip, changes and COMMIT in another
 //	reads  ──▶ one statement, one round trip; clients come from a cache that is at most a second old
 //
-// The package owns the tables of one schema and their migrations. The rules stand in package storage; here are queries
-// and locks.
+// The package owns the tables of one schema and their migrations. It contains queries and locks. Package storage
+// contains the rules.
 //
 // # Order
 //
-// Transactions run at READ COMMITTED and lock before they read. Every user belongs to one of 64 gates, which are rows.
-// A transaction that writes for a user locks the user's gate, a termination the gates of all users whom it may
-// concern. So a termination reads after everything that was committed before it, and everything after it reads what it
-// wrote. The sequence is a column of the row of table state, which is locked last and until the commit; sequences are
-// therefore committed in their order. It also has the end of the audit trail.
+// Transactions run at READ COMMITTED and lock before they read. Every user belongs to one of 64 gates. A gate is a row
+// that serves as a lock. A transaction that writes for a user locks the user's gate. A termination locks the gates of
+// all users whose sessions it may end. A termination therefore sees all records that were committed before it, and
+// later transactions see its cutoffs.
+//
+// Table state has one row, with the sequence and the end of the audit trail. It is locked last and until the commit, so
+// sequences are committed in their order.
 //
 // # Failures
 //
-// Every transaction writes a row with a random id. If the connection is lost while the server commits, the store looks
-// for that row and knows the outcome. A deadlock or a failed serialization runs the transaction again, a few times.
+// Every transaction writes a row with a random id. If the connection is lost during the commit, the store looks for
+// that row: it exists only if the transaction was committed. After a deadlock or a serialization failure the store runs
+// the transaction again, at most maxAttempts times.
 package postgres
 
 import (
@@ -49,22 +52,22 @@ const bulkTimeout = 30 * time.Second
 
 // Options says how to open a store.
 type Options struct {
-	// URL names the database: postgres://USER@HOST[:PORT][,HOST…]/DATABASE. Parameters are those of libpq. Without
-	// sslmode it is verify-full, except where every host is this machine.
+	// URL names the database: postgres://USER@HOST[:PORT][,HOST…]/DATABASE. Parameters are those of libpq. The default
+	// of sslmode is verify-full, or libpq's default if every host is this machine.
 	URL string
-	// Password takes the place of a password in the URL; empty: none.
+	// Password replaces a password in the URL; empty: the URL's password counts.
 	Password string
 	// Schema is the schema with the tables; empty: DefaultSchema.
 	Schema string
-	// Unprepared: statements are not prepared, and limits are set in each transaction. A pool such as pgbouncer in
-	// transaction mode needs it.
+	// Unprepared lets the store send statements without preparing them, and set timeouts in each transaction. A
+	// connection pooler such as pgbouncer in transaction mode needs it.
 	Unprepared bool
-	// KeepSchema: Open does not migrate. If the schema is older than this release, it returns ErrOlder.
+	// KeepSchema keeps Open from migrating. If the schema is older than this release, Open returns ErrOlder.
 	KeepSchema bool
 	// MaxConns is how many connections the store opens at most; 0: DefaultMaxConns.
 	MaxConns int
 	// Timeout is how long a call waits for the database; 0: DefaultTimeout. A bulk logout of all users, a sweep and a
-	// count have longer.
+	// count may take longer (bulkTimeout).
 	Timeout time.Duration
 	// Log says what the migrations change; nil: nothing is logged.
 	Log *slog.Logger
@@ -74,9 +77,9 @@ type Options struct {
 type Store struct {
 	options      Options
 	pool         *pgxpool.Pool
-	statements   sync.Map // text of a statement → its text with the names of the tables
+	statements   sync.Map // statement with @ → statement with the schema's name, see sql
 	clients      clientCache
-	observedTime atomic.Int64
+	observedTime atomic.Int64                     // the time that a caller passed last, in Unix milliseconds
 	auditKey     atomic.Pointer[storage.AuditKey] // see SetAuditKey; nil: lines have no MAC
 	roundTrips   atomic.Uint64
 	commits      atomic.Uint64
@@ -95,7 +98,7 @@ func CheckSchema(name string) error {
 
 var schemaName = regexp.MustCompile(`^[a-z_][a-z0-9_]{0,62}$`)
 
-// Open connects to the database and brings the schema up to date, unless o.KeepSchema is set. ErrNewer, ErrOlder:
+// Open connects to the database and brings the schema up to date, unless o.KeepSchema is set. ErrNewer or ErrOlder:
 // another release wrote the schema. ErrUnavailable: the database cannot be used.
 func Open(ctx context.Context, o Options) (*Store, error) {
 	if o.Schema == "" {
@@ -147,13 +150,13 @@ func (s *Store) Close() error {
 	return nil
 }
 
-// RoundTrips is how often the store has waited for the database since Open.
+// RoundTrips returns how often the store has waited for the database since Open.
 func (s *Store) RoundTrips() uint64 { return s.roundTrips.Load() }
 
-// Commits is how many transactions this replica has committed since Open.
+// Commits returns how many transactions this replica has committed since Open.
 func (s *Store) Commits() uint64 { return s.commits.Load() }
 
-// sql returns a statement in which every @ is replaced by the schema's name and a dot.
+// sql returns text with every @ replaced by the quoted name of the schema and a dot.
 func (s *Store) sql(text string) string {
 	if full, ok := s.statements.Load(text); ok {
 		return full.(string)
@@ -163,7 +166,7 @@ func (s *Store) sql(text string) string {
 	return full
 }
 
-// observeTime keeps the time that a caller passed last; it dates the end of a bulk logout.
+// observeTime stores the time that a caller passed. A bulk logout that ends takes it as its end.
 func (s *Store) observeTime(at time.Time) { s.observedTime.Store(at.UnixMilli()) }
 
 // lastTime returns the time that a caller passed last.

@@ -34,11 +34,11 @@ func (s *Store) Ready(ctx context.Context) error {
 	return err
 }
 
-// MaxClockSkew is how far a replica's clock may be off the database's.
+// MaxClockSkew is how far the clocks of a replica and the database may differ.
 const MaxClockSkew = 30 * time.Second
 
-// CheckClock reports an error if at is further than MaxClockSkew from the time of the database: such a replica would
-// end sessions too early, or accept codes and tokens too late. ErrUnavailable.
+// CheckClock returns ErrUnavailable if at differs from the database's time by more than MaxClockSkew. A replica with
+// such a clock would end sessions too early, or accept expired codes and tokens.
 func (s *Store) CheckClock(ctx context.Context, at time.Time) error {
 	_, err := read(ctx, s, func(t *tx) (struct{}, error) {
 		var now int64

@@ -50,25 +50,27 @@ func (s *Store) Join(
 	})
 }
 
-// codeKey is the key of a code's use, the same as in the file of package bolt. Its parts come from inside the code, so
-// that other spellings of the code have the same key.
+// codeKey returns the key of the record that a code was used. Package bolt has the same keys. The key is made from the
+// sealed content of the code, so that the same code in another encoding has the same key.
 func codeKey(code storage.Code) []byte {
-	sum := sha256.Sum256([]byte(code.ID))
-	return append(binary.BigEndian.AppendUint64(nil, uint64(code.Issued.UnixMilli())^1<<63), sum[:]...)
+	const signBit = 1 << 63 // flipped, so that keys are in the order of time
+	issued := uint64(code.Issued.UnixMilli()) ^ signBit
+	idHash := sha256.Sum256([]byte(code.ID))
+	return append(binary.BigEndian.AppendUint64(nil, issued), idHash[:]...)
 }
 
-// redemption is what the store knows about a code when it is redeemed.
+// redemption has the records on which the redemption of a code depends.
 type redemption struct {
 	storage.RedemptionFacts
 	used       bool
-	firstGrant storage.Grant // the grant that the first use gave, zero if it is gone
-	grants     int           // of the code's session
-	offline    int           // offline grants of the code's user and client
+	firstGrant storage.Grant // the grant of the first use; zero if it was removed
+	grants     int           // number of grants of the code's session
+	offline    int           // number of offline grants of the code's user to the code's client
 	sidTaken   bool          // another client session has the code's sid
 }
 
-// redemptionFacts locks the gate of the code's user and reads the facts. The caller ends the grant of a first use,
-// because the code may have been stolen (RFC 6749 §4.1.2).
+// redemptionFacts locks the gate of the code's user and reads the records. If the code was used before, it may have
+// been stolen, so the caller ends the grant of the first use (RFC 6749 §4.1.2).
 func (t *tx) redemptionFacts(code storage.Code, at time.Time) (r redemption) {
 	scopeSessions, subjects, clients := scopeLists(code.CutoffScopes())
 	t.lockGates(gateOf(code.Subject))

@@ -31,7 +31,7 @@ func (s *Store) Refresh(
 	})
 }
 
-// exchangeRefreshToken exchanges a token. Everything is checked before anything is written.
+// exchangeRefreshToken exchanges a token. It checks everything before it writes anything.
 func (t *tx) exchangeRefreshToken(
 	r storage.RefreshRequest,
 	at time.Time,
@@ -72,15 +72,15 @@ func (t *tx) exchangeRefreshToken(
 	}
 }
 
-// refreshFacts is what the store knows about a refresh token.
+// refreshFacts has the records on which the exchange of a refresh token depends.
 type refreshFacts struct {
 	grantFacts
-	known          bool            // the store has the token
-	successorTaken bool            // the store has its successor too
-	session        storage.Session // the grant's, with its client sessions
+	known          bool            // the token exists
+	successorTaken bool            // a refresh token equal to the new one exists
+	session        storage.Session // of the grant, with its client sessions
 }
 
-// refreshFacts locks the gate of the token's user and reads the facts.
+// refreshFacts locks the gate of the token's user and reads the records.
 func (t *tx) refreshFacts(r storage.RefreshRequest) (facts refreshFacts) {
 	t.lock(
 		`SELECT n FROM @gates WHERE n IN (
@@ -100,7 +100,8 @@ func (t *tx) refreshFacts(r storage.RefreshRequest) (facts refreshFacts) {
 		[]any{r.Token[:], r.NewToken[:]},
 		func(rows pgx.Rows) error {
 			facts.known = true
-			return rows.Scan(append([]any{&facts.successorTaken, &session, &clientSessions}, row.targets()...)...)
+			targets := []any{&facts.successorTaken, &session, &clientSessions}
+			return rows.Scan(append(targets, row.targets()...)...)
 		},
 	)
 	facts.grantFacts = row.decodeFacts(t)
@@ -109,7 +110,7 @@ func (t *tx) refreshFacts(r storage.RefreshRequest) (facts refreshFacts) {
 	return facts
 }
 
-// refresh stores what issue gives, and the successor of the refresh token unless the exchange is repeated.
+// refresh stores the result of issue and, unless the exchange is repeated, the new refresh token.
 func (t *tx) refresh(
 	action storage.RefreshAction,
 	r storage.RefreshRequest,
@@ -128,7 +129,7 @@ func (t *tx) refresh(
 	if action == storage.RefreshRotate {
 		t.addRefreshToken(g)
 		if g.Offline() && g.IdleTimeout > 0 {
-			// Unused, it would have expired then too.
+			// Without the exchange, the old token would have expired at the same time.
 			expires := millis(at.Add(g.IdleTimeout))
 			t.exec(`UPDATE @refresh_tokens SET expires = $2 WHERE hash = $1`, g.PreviousHash[:], expires)
 		}
@@ -143,7 +144,8 @@ func (t *tx) refresh(
 	return result, nil
 }
 
-// touchClientSession stores a refresh in the session of a bound grant: a client in use keeps its session active.
+// touchClientSession stores in client session and session that a grant was refreshed. A refresh keeps the session
+// active.
 func (t *tx) touchClientSession(g storage.Grant, session *storage.Session, expiry storage.TokenExpiry, at time.Time) {
 	for i := range session.ClientSessions {
 		if cs := &session.ClientSessions[i]; cs.SID == g.SID {

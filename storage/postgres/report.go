@@ -56,7 +56,7 @@ func hasClient(r storage.Report, client string) bool {
 	return slices.ContainsFunc(r.Entries, func(entry storage.ReportEntry) bool { return entry.Client == client })
 }
 
-// UpdateReport implements storage.Reports. The fields by which a report is found do not change.
+// UpdateReport implements storage.Reports. change cannot change the fields by which ListReports finds a report.
 func (s *Store) UpdateReport(ctx context.Context, id string, change func(*storage.Report)) error {
 	return s.update(ctx, func(t *tx) error {
 		list := queryRecords[storage.Report](t, `SELECT record FROM @reports WHERE id = $1 FOR UPDATE`, id)
@@ -65,7 +65,10 @@ func (s *Store) UpdateReport(ctx context.Context, id string, change func(*storag
 		}
 		r, before := list[0], list[0]
 		change(&r)
-		r.ID, r.EndedAt, r.Subject, r.Cause.ID = before.ID, before.EndedAt, before.Subject, before.Cause.ID
+		r.ID = before.ID
+		r.EndedAt = before.EndedAt
+		r.Subject = before.Subject
+		r.Cause.ID = before.Cause.ID
 		t.updateReport(r)
 		return nil
 	})
@@ -80,7 +83,7 @@ func (t *tx) addReport(r storage.Report) {
 	)
 }
 
-// updateReport stores a report that is there already.
+// updateReport stores changes of an existing report.
 func (t *tx) updateReport(r storage.Report) {
 	t.exec(
 		`UPDATE @reports SET delete_after = $2, record = $3 WHERE id = $1`,
@@ -88,10 +91,10 @@ func (t *tx) updateReport(r storage.Report) {
 	)
 }
 
-// reportEdits are reports of which entries change; each is read and written once.
+// reportEdits collects changes of report entries, so that each report is read and written once.
 type reportEdits struct {
-	reports map[string]*storage.Report
-	changed map[string]bool
+	reports map[string]*storage.Report // by id
+	changed map[string]bool            // by id
 }
 
 // lockReports locks and reads the reports of deliveries.
@@ -109,7 +112,7 @@ func (t *tx) lockReports(deliveries map[string]storage.Delivery) *reportEdits {
 	return edits
 }
 
-// editEntry changes the entry of a delivery's client. A report or entry that does not exist is passed over.
+// editEntry changes the entry of a delivery's client. If the report or the entry does not exist, it does nothing.
 func (e *reportEdits) editEntry(d storage.Delivery, edit func(storage.ReportEntry) storage.ReportEntry) {
 	r := e.reports[d.Report]
 	if r == nil || edit == nil {

@@ -10,7 +10,7 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// Sweep implements storage.Store. Replicas may sweep at the same time: each passes over what another one removes.
+// Sweep implements storage.Store. Replicas may sweep at the same time: each skips records that another one is removing.
 func (s *Store) Sweep(ctx context.Context, at time.Time, limit int) (int, error) {
 	at = truncate(at)
 	s.observeTime(at)
@@ -27,8 +27,8 @@ func (s *Store) Sweep(ctx context.Context, at time.Time, limit int) (int, error)
 	return grants + others, nil
 }
 
-// sweepGrants removes up to limit grants that have expired. What it finds it looks at again when it has locked the
-// gates of the users.
+// sweepGrants removes up to limit grants that have expired. It finds them without locks, locks the gates of their
+// users, and then checks again whether they have expired.
 func (t *tx) sweepGrants(limit int, at time.Time) int {
 	var ids []string
 	t.query(
@@ -58,7 +58,8 @@ func (t *tx) sweepGrants(limit int, at time.Time) int {
 		if g.Offline() {
 			extended := expiry[g.SID]
 			extended.Extend(g.Trust)
-			expiry[g.SID], sids = extended, append(sids, g.SID)
+			expiry[g.SID] = extended
+			sids = append(sids, g.SID)
 		}
 	}
 	t.removeGrants(expired)
@@ -66,7 +67,7 @@ func (t *tx) sweepGrants(limit int, at time.Time) int {
 	return len(expired)
 }
 
-// simpleSweeps remove the records that nothing else depends on; $1 is the time and $2 how many to remove.
+// simpleSweeps remove records on which no other record depends. $1 is the time, $2 the maximum number of records.
 var simpleSweeps = []string{
 	deleteOldest(`@tokens`, `hash`, `expires <= $1`, `expires`),
 	deleteOldest(`@refresh_tokens`, `hash`, `expires <= $1`, `expires`),
@@ -85,8 +86,8 @@ var simpleSweeps = []string{
 	),
 }
 
-// deleteOldest returns a statement that deletes the first records for which a condition holds, and passes over those
-// that another transaction has locked.
+// deleteOldest returns a statement that deletes the first $2 records for which condition holds. It skips records that
+// another transaction has locked.
 func deleteOldest(table, key, condition, order string) string {
 	return `DELETE FROM ` + table + ` WHERE ` + key + ` IN (SELECT ` + key + ` FROM ` + table + ` WHERE ` + condition +
 		` ORDER BY ` + order + ` LIMIT $2 FOR UPDATE SKIP LOCKED) RETURNING 1`
@@ -113,7 +114,8 @@ func (t *tx) sweepRecords(limit int, at time.Time) (deleted int) {
 		deleteOldest(`@bulk_logouts`, `key`, `finished <= $1`, `finished`), millis(at.Add(-bulkLogoutRetention)),
 	)
 	t.exec(`DELETE FROM @transactions WHERE at < now() - interval '1 hour'`)
-	// What follows is noted in the state, which is locked first, so that no note is lost.
+	// The following deletions change the sweep history in the row of state. The row is locked first, so that another
+	// transaction does not overwrite the change.
 	t.lockState()
 	t.flush()
 	removedUses := remove(deleteOldest(`@used_ids`, `id`, `expires <= $1`, `expires`), millis(at)) > 0

@@ -113,8 +113,8 @@ func (t *tx) clientFacts(client string) *clientFacts {
 	return facts
 }
 
-// acceptsToken reports whether a token that was issued at that sequence counts: the client is enabled, it is not an earlier
-// client with the same id, and it was not ended everywhere since.
+// acceptsToken reports whether a token that was issued at that sequence counts: the client is enabled, it is not an
+// earlier client with the same id, and it was not ended everywhere since.
 func (c *clientFacts) acceptsToken(t *tx, issued storage.Sequence) bool {
 	return c.enabled && issued >= storage.Sequence(c.sequence) && issued >= t.state.swept.ClientCutoff &&
 		!isCutOff(t, c.cutoffs, "", issued)

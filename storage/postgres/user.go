@@ -82,7 +82,8 @@ func (t *tx) user(subject string) (storage.User, bool) {
 	return decode[storage.User](t, value), found
 }
 
-// checkUser reports whether u may be stored as it is, and normalises it. It returns the user that is stored now.
+// checkUser returns an error if u must not be stored, and normalizes u. It returns the stored user with the subject
+// of u.
 func (t *tx) checkUser(u *storage.User) (old storage.User, err error) {
 	if u.Subject == "" || strings.ContainsRune(u.Subject, 0) || u.Name == "" {
 		return old, errors.New("a user needs a subject without NUL and a name")
@@ -111,7 +112,8 @@ func (t *tx) checkUser(u *storage.User) (old storage.User, err error) {
 	return old, nil
 }
 
-// loginKeys returns the keys under which a user signs in, the name's first.
+// loginKeys returns the keys of the logins with which a user can sign in: that of the name first, then that of a
+// verified e-mail address.
 func loginKeys(u storage.User) []string {
 	keys := []string{storage.LoginNameKey(u.Name)}
 	if u.Email != "" && u.EmailVerified {
@@ -122,7 +124,8 @@ func loginKeys(u storage.User) []string {
 	return keys
 }
 
-// putUser stores u, which was checked. A login that another transaction takes meanwhile is ErrExists.
+// putUser stores u, which checkUser has checked. If another transaction takes one of the logins meanwhile, the
+// transaction fails with ErrExists.
 func (t *tx) putUser(u storage.User) {
 	u.Revision++
 	t.exec(
@@ -136,7 +139,8 @@ func (t *tx) putUser(u storage.User) {
 	}
 }
 
-// removeUser removes a user with consents, one-time links, factors and linked accounts. The subject is never used again (Core §2).
+// removeUser removes a user with consents, one-time links, factors and linked accounts. The subject is never used
+// again (Core §2).
 func (t *tx) removeUser(subject string) {
 	t.exec(`DELETE FROM @logins WHERE subject = $1`, subject)
 	t.exec(`DELETE FROM @users WHERE subject = $1`, subject)

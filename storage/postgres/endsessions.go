@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"math"
 	"reflect"
 	"slices"
 	"time"
@@ -28,9 +29,10 @@ func (s *Store) EndSessions(
 	if (storage.Selection{Selector: req.Selector}).SpansAllUsers() || req.Selector.Expired {
 		timeout = bulkTimeout
 	}
-	out, err := writeWithin(ctx, s, timeout, func(t *tx) (result, error) {
+	ended, err := writeWithin(ctx, s, timeout, func(t *tx) (result, error) {
 		e := newEndSessions(t, storage.Selection{Selector: req.Selector, At: truncate(at)})
-		e.cause, e.change = req.Cause, req.Change
+		e.cause = req.Cause
+		e.change = req.Change
 		if e.Expired {
 			e.findExpired(limit)
 			if len(e.candidates.Sessions) == 0 && reflect.ValueOf(req.Change).IsZero() {
@@ -50,25 +52,25 @@ func (s *Store) EndSessions(
 	if err != nil {
 		return nil, false, err
 	}
-	return out.terminations, out.more, nil
+	return ended.terminations, ended.more, nil
 }
 
-// endSessionsTx is one call of EndSessions: begin locks, and checks the change; read collects what ends as it is before
-// the change; write changes and removes.
+// endSessionsTx is one call of EndSessions, in three steps. begin takes the locks and checks the change. read collects
+// the terminations, with the records as they are before the change. write applies the change and removes the records.
 type endSessionsTx struct {
 	*tx
 	storage.Selection
-	candidates    storage.Selection // the sessions to look at
+	candidates    storage.Selection // selects the sessions to read
 	cause         storage.Cause
 	change        storage.Change
-	oldUser       storage.User          // whom Change.User replaces
-	oldClient     *storage.Client       // what Change.Client or RemoveClient replaces or removes
+	oldUser       storage.User          // the user that Change.User replaces
+	oldClient     *storage.Client       // the client that Change.Client replaces or Change.RemoveClient removes
 	removed       []storage.Client      // the client that the change removes, as it was before
-	unfinished    unfinishedBulkLogouts // the bulk logouts that are not finished
-	bulkLogout    *bulkLogout           // the one that this call continues
+	unfinished    unfinishedBulkLogouts // all unfinished bulk logouts
+	bulkLogout    *bulkLogout           // the bulk logout that this call continues
 	bulkLogoutKey string
-	finished      bool   // that bulk logout is finished: nothing is selected
-	cursor        string // how far the sessions have been read
+	finished      bool   // bulkLogout is finished, so this call ends nothing
+	cursor        string // key of the last session that was read
 	terminations  []storage.Termination
 	more          bool
 }
@@ -84,7 +86,7 @@ func (e *endSessionsTx) begin() (err error) {
 		return err
 	}
 	e.lockScope()
-	// Locked, so that their numbers are counted by one transaction at a time.
+	// The bulk logouts are locked, so that one transaction at a time increases their counts.
 	e.queueQuery(
 		`SELECT record FROM @bulk_logouts WHERE finished IS NULL OR key = $1 ORDER BY key FOR UPDATE`,
 		[]any{e.bulkLogoutKey},
@@ -114,17 +116,20 @@ func (e *endSessionsTx) begin() (err error) {
 	return nil
 }
 
-// continueBulkLogout makes the call a part of a bulk logout.
+// continueBulkLogout makes the call continue a bulk logout.
 func (e *endSessionsTx) continueBulkLogout(bulk *bulkLogout) {
-	e.bulkLogout, e.Selection, e.candidates = bulk, bulk.selection, bulk.selection
-	e.finished, e.cursor = !bulk.Finished.IsZero(), bulk.Cursor
+	e.bulkLogout = bulk
+	e.Selection = bulk.selection
+	e.candidates = bulk.selection
+	e.finished = !bulk.Finished.IsZero()
+	e.cursor = bulk.Cursor
 }
 
-// findExpired finds the sessions that are past their deadline, one more than limit, the earliest deadline first. Only
-// their gates are locked.
+// findExpired sets candidates to at most limit+1 expired sessions, the earliest deadline first. It does so before the
+// locks, so that lockScope locks only the gates of these sessions.
 func (e *endSessionsTx) findExpired(limit int) {
 	if limit <= 0 {
-		limit = 1<<31 - 2
+		limit = math.MaxInt32 - 1
 	}
 	e.candidates = storage.Selection{}
 	e.query(
@@ -139,7 +144,7 @@ func (e *endSessionsTx) findExpired(limit int) {
 	)
 }
 
-// lockScope locks the gates of all users whom the selector or the change may concern.
+// lockScope locks the gates of all users whose records the termination or the change may concern.
 func (e *endSessionsTx) lockScope() {
 	// The sessions of an upstream may belong to any user, and one may be under way.
 	ofUpstream := !e.Upstream.IsZero()
@@ -182,7 +187,7 @@ func (e *endSessionsTx) lockScope() {
 	)
 }
 
-// findOfflineUsers finds whose offline grants end where sessions are named by id.
+// findOfflineUsers finds the users whose offline grants end, if the selector names sessions by id.
 func (e *endSessionsTx) findOfflineUsers() {
 	if !e.IncludeOffline || len(e.OfflineUsers) > 0 || len(e.Sessions) == 0 {
 		return
@@ -202,7 +207,7 @@ func (e *endSessionsTx) findOfflineUsers() {
 	)
 }
 
-// read collects what ends: up to limit sessions, or, when these are done, offline grants.
+// read collects up to limit terminations: of sessions or, if no more sessions end, of offline grants.
 func (e *endSessionsTx) read(limit int) {
 	if e.finished {
 		return
@@ -218,7 +223,7 @@ func (e *endSessionsTx) read(limit int) {
 	}
 }
 
-// readGrant collects the grant that ends by itself.
+// readGrant collects the termination of the grant that the selector names.
 func (e *endSessionsTx) readGrant() {
 	var row grantScan
 	found := e.queryRow(
@@ -228,17 +233,17 @@ func (e *endSessionsTx) readGrant() {
 	if facts := row.decodeFacts(e.tx); found && !facts.unfinished.grantRevoked(facts.Grant, facts.grantedIn) {
 		g := facts.Grant
 		if !g.Offline() {
-			g.Trust.Extend(facts.grantedIn.clientSession.TokenExpiry) // a bound grant has that of its client session
+			g.Trust.Extend(facts.grantedIn.clientSession.TokenExpiry) // its tokens are recorded in the client session
 		}
 		e.terminations = append(e.terminations, e.grantTermination(g))
 		e.completeGrants(0)
 	}
 }
 
-// readChunk is how many candidates are read at once.
+// readChunk is how many sessions or grants one query reads.
 const readChunk = 500
 
-// readSessions collects up to limit sessions, or client sessions, that end.
+// readSessions collects the terminations of up to limit sessions or client sessions.
 func (e *endSessionsTx) readSessions(limit int) {
 	after := e.cursor
 	for n := readChunk; n == readChunk && !e.more && e.err == nil; {
@@ -252,7 +257,7 @@ func (e *endSessionsTx) readSessions(limit int) {
 	}
 }
 
-// readSession collects a session if it ends, or the client sessions of it that end.
+// readSession collects the termination of a session or of those of its client sessions that end.
 func (e *endSessionsTx) readSession(key string, session storage.Session, limit int) {
 	if !e.IncludesSession(session) || e.endedByEarlierBulkLogout(session) {
 		return
@@ -272,7 +277,8 @@ func (e *endSessionsTx) readSession(key string, session storage.Session, limit i
 		e.more = true
 		return
 	}
-	if e.cursor = key; e.Expired {
+	e.cursor = key
+	if e.Expired {
 		e.OfflineUsers[session.Subject] = true
 	}
 	if whole || len(session.ClientSessions) > 0 {
@@ -281,7 +287,7 @@ func (e *endSessionsTx) readSession(key string, session storage.Session, limit i
 	e.terminations = append(e.terminations, ended...)
 }
 
-// readOfflineGrants collects up to limit offline grants that end by themselves.
+// readOfflineGrants collects the terminations of up to limit offline grants that end without a session.
 func (e *endSessionsTx) readOfflineGrants(limit int) {
 	collected := map[string]bool{}
 	for _, end := range e.terminations {
@@ -304,8 +310,8 @@ func (e *endSessionsTx) readOfflineGrants(limit int) {
 	e.completeGrants(first)
 }
 
-// scanOfflineGrants reads the offline grants that sel may take, until visit returns false. What sel does take,
-// storage.Selection decides.
+// scanOfflineGrants reads the offline grants that sel may select, until visit returns false. The caller checks with the
+// methods of sel which of them it selects.
 func (t *tx) scanOfflineGrants(sel storage.Selection, visit func(storage.Grant) (goOn bool)) {
 	after, goOn := "", true
 	for n := readChunk; n == readChunk && goOn && t.err == nil; {
@@ -319,14 +325,15 @@ func (t *tx) scanOfflineGrants(sel storage.Selection, visit func(storage.Grant) 
 				err := rows.Scan(&value)
 				g := decode[storage.Grant](t, value)
 				n++
-				after, goOn = g.ID, goOn && visit(g)
+				after = g.ID
+				goOn = goOn && visit(g)
 				return err
 			},
 		)
 	}
 }
 
-// earlierBulkLogout finds a bulk logout under way that matches and began before this termination.
+// earlierBulkLogout finds an unfinished bulk logout that matches and that began before this termination.
 func (e *endSessionsTx) earlierBulkLogout(matches func(*bulkLogout) bool) (*bulkLogout, bool) {
 	for _, bulk := range e.unfinished {
 		if (e.Before == 0 || bulk.Before < e.Before) && matches(bulk) {
@@ -336,21 +343,22 @@ func (e *endSessionsTx) earlierBulkLogout(matches func(*bulkLogout) bool) (*bulk
 	return nil, false
 }
 
-// endedByEarlierBulkLogout reports whether a session is left to the bulk logout under way that has ended it.
+// endedByEarlierBulkLogout reports whether an earlier bulk logout has ended a session and will remove its record.
 func (e *endSessionsTx) endedByEarlierBulkLogout(session storage.Session) bool {
 	_, ok := e.earlierBulkLogout(func(bulk *bulkLogout) bool { return bulk.selection.EndsSession(session) })
 	return ok
 }
 
-// offlineGrantEndedEarlier reports whether an offline grant is left to the bulk logout under way that has ended it.
+// offlineGrantEndedEarlier reports whether an earlier bulk logout has ended an offline grant and will remove its
+// record.
 func (e *endSessionsTx) offlineGrantEndedEarlier(g storage.Grant) bool {
 	_, ok := e.earlierBulkLogout(func(bulk *bulkLogout) bool { return bulk.selection.EndsOfflineGrant(g) })
 	return ok
 }
 
-// splitEndedEarlier takes the client sessions out of a session that a bulk logout under way has ended and not removed
-// yet. They stand by themselves, with the cause of that bulk logout, a report and a delivery of their own: the client
-// may have joined the session again since.
+// splitEndedEarlier splits off the client sessions of a session that an earlier bulk logout has ended and not removed
+// yet. Each gets a termination of its own, with the cause of that bulk logout. So it gets its own report and delivery:
+// the client may have joined the session again since.
 func (e *endSessionsTx) splitEndedEarlier(session storage.Session) (rest storage.Session, ended []storage.Termination) {
 	candidates := session.ClientSessions
 	session.ClientSessions = nil

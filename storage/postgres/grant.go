@@ -93,20 +93,37 @@ func decodeClientSession(t *tx, session, clientSession []byte) clientSessionReco
 
 // activeApartFromSession reports whether a grant would be active if its session is.
 func (f *grantFacts) activeApartFromSession(at time.Time) bool {
-	return f.found && f.UnexpiredAt(at) && f.userEnabled && f.clientEnabled && !f.unfinished.grantRevoked(f.Grant, f.grantedIn)
+	return f.found &&
+		f.UnexpiredAt(at) &&
+		f.userEnabled &&
+		f.clientEnabled &&
+		!f.unfinished.grantRevoked(f.Grant, f.grantedIn)
 }
 
 // active reports whether a grant is active. A grant that is bound to a session needs an active session.
 func (f *grantFacts) active(at time.Time) bool {
-	return f.activeApartFromSession(at) && (f.Offline() || f.grantedIn.found && f.unfinished.sessionActive(f.grantedIn.session, at))
+	if !f.activeApartFromSession(at) {
+		return false
+	}
+	if f.Offline() {
+		return true
+	}
+	return f.grantedIn.found && f.unfinished.sessionActive(f.grantedIn.session, at)
 }
 
 // activeFor reports whether a grant is active for a token that was issued under sid. An empty sid means that the token
 // was issued without a session.
 func (f *grantFacts) activeFor(sid string, at time.Time) bool {
-	return f.active(at) && (sid == "" || f.tokenIssuedIn.found &&
-		f.unfinished.sessionActive(f.tokenIssuedIn.session, at) &&
-		!f.unfinished.clientSessionRevoked(f.tokenIssuedIn.session, f.tokenIssuedIn.clientSession))
+	if !f.active(at) {
+		return false
+	}
+	if sid == "" {
+		return true
+	}
+	issuedIn := f.tokenIssuedIn
+	return issuedIn.found &&
+		f.unfinished.sessionActive(issuedIn.session, at) &&
+		!f.unfinished.clientSessionRevoked(issuedIn.session, issuedIn.clientSession)
 }
 
 // GrantByRefresh implements storage.Grants.

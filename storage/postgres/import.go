@@ -10,7 +10,7 @@ import (
 	"github.com/curfew-id/curfew/storage/transfer"
 )
 
-// importBatch is how many records are sent at once.
+// importBatch is how many records are sent in one round trip.
 const importBatch = 1000
 
 // importTimeout is how long an import may take.
@@ -19,8 +19,9 @@ const importTimeout = 6 * time.Hour
 // ErrNotEmpty: the schema has records already.
 var ErrNotEmpty = errors.New("the schema has records already")
 
-// Import stores the records that export visits, in one transaction: all of them or none. It returns how many of each
-// kind are stored, as the database counts them. ErrNotEmpty: the schema has records. With dryRun it stores nothing.
+// Import stores the records that export passes to visit, in one transaction: all of them or none. It returns how many
+// records of each kind the database has after that. With dryRun it rolls the transaction back. ErrNotEmpty: the schema
+// has records already.
 func (s *Store) Import(
 	ctx context.Context, dryRun bool, export func(visit func(transfer.Record) error) error,
 ) (counts map[string]int, err error) {
@@ -57,12 +58,14 @@ func (t *tx) importAll(export func(visit func(transfer.Record) error) error) (ma
 		return nil, ErrNotEmpty
 	}
 	sent := map[string]int{}
-	n := 0
+	queued := 0
 	err := export(func(r transfer.Record) error {
 		t.importRecord(r)
 		sent[transfer.Kind(r)]++
-		if n++; n%importBatch == 0 {
+		queued++
+		if queued == importBatch {
 			t.flush()
+			queued = 0
 		}
 		return t.err
 	})
@@ -72,7 +75,7 @@ func (t *tx) importAll(export func(visit func(transfer.Record) error) error) (ma
 	return t.verifyImport(sent)
 }
 
-// tablesOfKinds are the tables in which the records of each kind are counted.
+// tablesOfKinds has the table of each kind of record.
 var tablesOfKinds = map[string]string{
 	"state": "@state", "users": "@users", "removed subjects": "@removed_subjects", "factors": "@factors",
 	"linked accounts": "@identities",
@@ -84,7 +87,7 @@ var tablesOfKinds = map[string]string{
 	"initial access tokens": "@initial_access_tokens",
 }
 
-// verifyImport compares how many records the database has with how many were sent.
+// verifyImport returns how many records of each kind the database has, and an error if that differs from sent.
 func (t *tx) verifyImport(sent map[string]int) (map[string]int, error) {
 	counts := map[string]int{}
 	for kind, table := range tablesOfKinds {
@@ -98,19 +101,21 @@ func (t *tx) verifyImport(sent map[string]int) (map[string]int, error) {
 	return counts, t.err
 }
 
-// importRecord stores one record as it is.
+// importRecord stores one record without a change.
 func (t *tx) importRecord(r transfer.Record) {
 	switch r := r.(type) {
 	case transfer.State:
 		next := t.changeState()
-		next.sequence, next.clientRevision, next.swept = r.Sequence, r.ClientRevision, r.Swept
+		next.sequence = r.Sequence
+		next.clientRevision = r.ClientRevision
+		next.swept = r.Swept
 	case storage.User:
-		r.Revision-- // putUser counts it up
+		r.Revision-- // putUser increases it
 		t.putUser(r)
 	case transfer.RemovedSubject:
 		t.exec(`INSERT INTO @removed_subjects (subject) VALUES ($1)`, string(r))
 	case storage.Factors:
-		r.Revision-- // putFactors counts it up
+		r.Revision-- // putFactors increases it
 		t.putFactors(r)
 	case storage.Identity:
 		t.putIdentity(r)
@@ -194,11 +199,11 @@ func (t *tx) importSession(session storage.Session) {
 	)
 }
 
-// importGrant stores a grant without its refresh tokens, which are records of their own.
+// importGrant stores a grant. Its refresh tokens are imported as separate records.
 func (t *tx) importGrant(g storage.Grant) {
-	withToken := g
-	g.RefreshHash = storage.Hash{}
-	t.addGrant(g, t.encode(withToken))
+	value := t.encode(g)
+	g.RefreshHash = storage.Hash{} // so that addGrant does not add the refresh token
+	t.addGrant(g, value)
 }
 
 func (t *tx) importBulkLogout(b transfer.BulkLogout) {

@@ -14,11 +14,12 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// clientSessionsColumn is an expression: the client sessions of the session s, in the order of joining.
+// clientSessionsColumn is the SQL expression for the client sessions of the session s, in the order in which they
+// joined it.
 const clientSessionsColumn = `ARRAY(
 	SELECT cs.record FROM @client_sessions cs WHERE cs.session = s.id ORDER BY cs.joined, cs.client)`
 
-// sessionColumns are the columns of a whole session, for scanSession.
+// sessionColumns are the columns that scanSession reads.
 const sessionColumns = `s.record, ` + clientSessionsColumn + `, ` + unfinishedColumn
 
 // scanSession reads sessionColumns.
@@ -31,8 +32,8 @@ func (t *tx) scanSession(rows pgx.Rows) (session storage.Session, bulk unfinishe
 	return session, decodeUnfinished(t, bulkLogouts), err
 }
 
-// activeSession reads the session for which a condition holds, if it is active at that time, with its active client
-// sessions.
+// activeSession reads the session for which condition holds, with its active client sessions. ok is false if there is
+// no such session or it is not active at that time.
 func (t *tx) activeSession(condition string, arg any, at time.Time) (active storage.Session, ok bool) {
 	t.query(
 		`SELECT `+sessionColumns+` FROM @sessions s WHERE `+condition,
@@ -139,15 +140,17 @@ func (s *Store) SessionBySID(
 	return session, cs, err
 }
 
-// Touch implements storage.Sessions. It reads first, because mostly there is nothing to write.
+// Touch implements storage.Sessions. It reads first, because most calls have nothing to write.
 func (s *Store) Touch(ctx context.Context, id storage.SessionID, at time.Time) error {
 	at = truncate(at)
 	session, err := s.Session(ctx, id, at)
-	if errors.Is(err, storage.ErrNotFound) || err == nil && !session.NeedsTouch(at) {
+	switch {
+	case errors.Is(err, storage.ErrNotFound):
 		return nil
-	}
-	if err != nil {
+	case err != nil:
 		return err
+	case !session.NeedsTouch(at):
+		return nil
 	}
 	return s.update(ctx, func(t *tx) error {
 		t.lockGateOfSession(string(id))
@@ -189,10 +192,13 @@ func (s *Store) CountSessions(ctx context.Context) (int, error) {
 	})
 }
 
-// scanCandidates reads up to limit sessions that sel may take and that follow the key after, in the order of their
-// keys. What sel does take, storage.Selection decides.
+// scanCandidates reads up to limit sessions that sel may select and that follow the key after, in the order of their
+// keys. The caller checks with the methods of sel which of them it selects.
 func (t *tx) scanCandidates(
-	sel storage.Selection, after string, limit int, visit func(key string, session storage.Session, bulk unfinishedBulkLogouts),
+	sel storage.Selection,
+	after string,
+	limit int,
+	visit func(key string, session storage.Session, bulk unfinishedBulkLogouts),
 ) {
 	var condition string
 	from, order, args := `@sessions s`, `s.id`, []any{after, limit}
@@ -206,7 +212,7 @@ func (t *tx) scanCandidates(
 		from = `(SELECT id, min(n) AS n FROM unnest($3::text[]) WITH ORDINALITY AS w (id, n) GROUP BY id) w
 			JOIN @sessions s ON s.id = w.id`
 		condition, order = `w.n > $1`, `w.n`
-		position, _ := strconv.ParseInt(after, 10, 64) // 0: from the first on
+		position, _ := strconv.ParseInt(after, 10, 64) // 0 if after is empty: begin with the first session
 		args = []any{position, limit, sessionIDs(sel.Sessions)}
 	case sel.Subject != "":
 		condition = `s.subject = $3 AND s.id > $1`
@@ -247,8 +253,8 @@ func sessionIDs(list []storage.SessionID) []string {
 	return ids
 }
 
-// checkSession reports whether a session may begin, and normalises it. The transaction has locked the user's gate and
-// asked for the state.
+// checkSession returns an error if the session must not begin, and normalizes the session. The caller has locked the
+// user's gate and called lockState.
 func (t *tx) checkSession(session *storage.Session) error {
 	if session.ID == "" || strings.ContainsRune(string(session.ID), 0) {
 		return errors.New("a session needs an id without NUL")
@@ -286,7 +292,7 @@ func (t *tx) checkSession(session *storage.Session) error {
 // isUnusableSID reports whether a sid cannot be stored.
 func isUnusableSID(sid string) bool { return sid == "" || strings.ContainsRune(sid, 0) }
 
-// addSession stores a new session, which was checked.
+// addSession stores a new session, which checkSession has checked.
 func (t *tx) addSession(session storage.Session) {
 	session.Sequence = t.sequence()
 	t.exec(
@@ -300,7 +306,7 @@ func (t *tx) addSession(session storage.Session) {
 	}
 }
 
-// updateSession stores a session that is there already.
+// updateSession stores changes of an existing session.
 func (t *tx) updateSession(session storage.Session) {
 	t.exec(
 		`UPDATE @sessions SET secret = $2, deadline = $3, record = $4, upstream_account = $5, upstream_session = $6
@@ -345,7 +351,7 @@ func (t *tx) addClientSession(id storage.SessionID, cs storage.ClientSession) {
 	)
 }
 
-// updateClientSession stores a client session that is there already.
+// updateClientSession stores changes of an existing client session.
 func (t *tx) updateClientSession(cs storage.ClientSession) {
 	t.exec(`UPDATE @client_sessions SET record = $2 WHERE sid = $1`, cs.SID, t.encode(cs))
 }

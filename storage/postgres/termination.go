@@ -9,9 +9,10 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// termination.go collects and removes what ends together with one session, client session or grant.
+// termination.go collects and removes the records that end together with a session, client session or grant.
 
-// sessionTermination collects a session, or the client sessions of it that end; completeSessions adds the rest.
+// sessionTermination returns the termination of a session or, unless whole is set, of the client sessions in session.
+// completeSessions adds grants, clients and the user.
 func (e *endSessionsTx) sessionTermination(session storage.Session, whole bool) storage.Termination {
 	end := storage.Termination{
 		Cause:        e.cause,
@@ -26,7 +27,7 @@ func (e *endSessionsTx) sessionTermination(session storage.Session, whole bool) 
 	return end
 }
 
-// grantTermination collects a grant that ends by itself; completeGrants adds the rest.
+// grantTermination returns the termination of a grant that ends by itself. completeGrants adds the client and the user.
 func (e *endSessionsTx) grantTermination(g storage.Grant) storage.Termination {
 	return storage.Termination{
 		Cause:   e.cause,
@@ -36,15 +37,16 @@ func (e *endSessionsTx) grantTermination(g storage.Grant) storage.Termination {
 	}
 }
 
-// completeSessions adds grants, clients and users to terminations of sessions. It reads those of all terminations
-// together.
+// completeSessions adds grants, clients and users to the terminations of sessions. It reads the records for all
+// terminations in one round trip.
 func (e *endSessionsTx) completeSessions() {
 	if len(e.terminations) == 0 || e.err != nil {
 		return
 	}
 	var ids, subjects, clients []string
 	for _, end := range e.terminations {
-		ids, subjects = append(ids, string(end.Session.ID)), append(subjects, end.Session.Subject)
+		ids = append(ids, string(end.Session.ID))
+		subjects = append(subjects, end.Session.Subject)
 		for _, cs := range end.Session.ClientSessions {
 			clients = append(clients, cs.Client)
 		}
@@ -56,7 +58,8 @@ func (e *endSessionsTx) completeSessions() {
 	)
 	found := e.queueUsersAndClients(unique(subjects), unique(clients))
 	e.flush()
-	bySID, offlineBySubject := map[string][]storage.Grant{}, map[string][]storage.Grant{}
+	bySID := map[string][]storage.Grant{}
+	offlineBySubject := map[string][]storage.Grant{}
 	for _, g := range grants {
 		if g.Offline() {
 			offlineBySubject[g.Subject] = append(offlineBySubject[g.Subject], g)
@@ -77,8 +80,8 @@ func (e *endSessionsTx) completeSessions() {
 	}
 }
 
-// addOfflineGrant adds an offline grant of the session's user to a termination, if its client takes part: it ends too,
-// or it stays and is mentioned.
+// addOfflineGrant adds an offline grant of the session's user to a termination, if a client session of its client ends.
+// The grant either ends too (Grants) or remains and is only reported (RemainingOffline).
 func (e *endSessionsTx) addOfflineGrant(end *storage.Termination, g storage.Grant) {
 	if end.Clients[g.Client] == nil || e.offlineGrantEndedEarlier(g) {
 		return
@@ -95,7 +98,7 @@ func (e *endSessionsTx) addOfflineGrant(end *storage.Termination, g storage.Gran
 	}
 }
 
-// completeGrants adds clients and users to terminations of grants, from the one with that index on.
+// completeGrants adds clients and users to the terminations of grants. These begin at the index first.
 func (e *endSessionsTx) completeGrants(first int) {
 	list := e.terminations[first:]
 	if len(list) == 0 || e.err != nil {
@@ -103,7 +106,8 @@ func (e *endSessionsTx) completeGrants(first int) {
 	}
 	var subjects, clients []string
 	for _, end := range list {
-		subjects, clients = append(subjects, end.Grants[0].Subject), append(clients, end.Grants[0].Client)
+		subjects = append(subjects, end.Grants[0].Subject)
+		clients = append(clients, end.Grants[0].Client)
 	}
 	found := e.queueUsersAndClients(unique(subjects), unique(clients))
 	e.flush()
@@ -114,19 +118,19 @@ func (e *endSessionsTx) completeGrants(first int) {
 	}
 }
 
-// unique returns a list of texts, each once.
+// unique sorts list and returns it without duplicates.
 func unique(list []string) []string {
 	slices.Sort(list)
 	return slices.Compact(list)
 }
 
-// usersAndClients are the users and clients that terminations name, as they are before the change.
+// usersAndClients has the users and clients of terminations, as they are before the change.
 type usersAndClients struct {
 	users   map[string]storage.User
 	clients map[string]*storage.Client
 }
 
-// queueUsersAndClients asks for users and clients; they are there after flush.
+// queueUsersAndClients queues queries of users and clients. The result is filled by flush.
 func (t *tx) queueUsersAndClients(subjects, clients []string) *usersAndClients {
 	found := &usersAndClients{users: map[string]storage.User{}, clients: map[string]*storage.Client{}}
 	t.queueQuery(`SELECT record FROM @users WHERE subject = ANY($1)`, []any{subjects}, func(rows pgx.Rows) error {
@@ -146,8 +150,8 @@ func (t *tx) queueUsersAndClients(subjects, clients []string) *usersAndClients {
 	return found
 }
 
-// addClient adds a client to a termination, unless it is there. A client that was removed while the bulk logout was
-// under way is the removed one; one that was removed before is missing.
+// addClient adds a client to a termination, unless the termination has it already. For a client that was removed since
+// the bulk logout began, it adds the record from before the removal. It adds no client that was removed earlier.
 func (e *endSessionsTx) addClient(end *storage.Termination, found *usersAndClients, id string) {
 	c := found.clients[id]
 	if e.bulkLogout != nil {
@@ -160,7 +164,7 @@ func (e *endSessionsTx) addClient(end *storage.Termination, found *usersAndClien
 	}
 }
 
-// keepRemovedClient keeps the client that the change removes in the bulk logouts that are under way.
+// keepRemovedClient adds the client that the change removes to the unfinished bulk logouts, which may still notify it.
 func (e *endSessionsTx) keepRemovedClient() {
 	if e.change.RemoveClient == "" {
 		return
@@ -168,7 +172,7 @@ func (e *endSessionsTx) keepRemovedClient() {
 	e.removed = append(e.removed, *e.oldClient)
 	for i, bulk := range e.unfinished {
 		if bulk.removedClient(e.oldClient.ClientID) != nil {
-			continue // it is a later client with the same id
+			continue // this is a later client with the same id
 		}
 		next := *bulk
 		next.RemovedClients = append(slices.Clone(bulk.RemovedClients), *e.oldClient)
@@ -177,7 +181,7 @@ func (e *endSessionsTx) keepRemovedClient() {
 	}
 }
 
-// write applies the change, removes what ended, and stores what plan makes of it.
+// write applies the change, removes the records that end, and stores the reports and deliveries that plan returns.
 func (e *endSessionsTx) write(plan func(storage.Termination) storage.Plan, now time.Time) {
 	e.assignSequence()
 	e.keepRemovedClient()
@@ -201,12 +205,15 @@ func (e *endSessionsTx) write(plan func(storage.Termination) storage.Plan, now t
 	e.finish(done, now)
 }
 
-// assignSequence gives a new termination its place in the store's order, and leaves its cutoffs. A termination needs
-// none that leaves no cutoff, does not go on in further calls, and removes no client.
+// assignSequence increases the store's sequence for a new termination, and stores its cutoffs. A termination needs no
+// sequence if it has no cutoff, is complete after this call, and removes no client.
 func (e *endSessionsTx) assignSequence() {
+	if e.bulkLogout != nil {
+		return // its first call has assigned the sequence
+	}
 	scopes := e.CutoffScopes()
-	goesOn := e.more && !e.Expired
-	if e.bulkLogout != nil || len(scopes) == 0 && !goesOn && e.change.RemoveClient == "" {
+	continues := e.more && !e.Expired
+	if len(scopes) == 0 && !continues && e.change.RemoveClient == "" {
 		return
 	}
 	e.Before = e.nextSequence()
@@ -215,8 +222,8 @@ func (e *endSessionsTx) assignSequence() {
 	}
 }
 
-// remove removes what ended. The token expiry of offline access moves to its client session, where that goes on,
-// because the client's own session may depend on it.
+// remove removes the records that end. If an offline grant ends and its client session remains, the client session gets
+// the grant's token expiry, because the client's own session may last as long as those tokens.
 func (e *endSessionsTx) remove() {
 	var grants, sids, whole, extendedSIDs []string
 	expiry := map[string]storage.TokenExpiry{}
@@ -249,7 +256,7 @@ func (e *endSessionsTx) remove() {
 	e.extendClientSessions(extendedSIDs, expiry)
 }
 
-// extendClientSessions moves the token expiry of client sessions forward, where they are there.
+// extendClientSessions adds token expiries, by sid, to client sessions. It ignores sids that do not exist.
 func (t *tx) extendClientSessions(sids []string, expiry map[string]storage.TokenExpiry) {
 	if len(sids) == 0 {
 		return
@@ -262,7 +269,7 @@ func (t *tx) extendClientSessions(sids []string, expiry map[string]storage.Token
 	}
 }
 
-// storePlan stores a plan.
+// storePlan stores a plan. auditSeqs are the sequence numbers of the audit lines of its termination.
 func (e *endSessionsTx) storePlan(p storage.Plan, auditSeqs []uint64) {
 	var keepUntil time.Time
 	if p.Report != nil {
@@ -276,7 +283,7 @@ func (e *endSessionsTx) storePlan(p storage.Plan, auditSeqs []uint64) {
 	}
 }
 
-// countForEarlierBulkLogout counts a client session for the bulk logout that had ended it.
+// countForEarlierBulkLogout counts the termination of a client session for the bulk logout that had ended it.
 func (e *endSessionsTx) countForEarlierBulkLogout(end storage.Termination) {
 	for i, bulk := range e.unfinished {
 		if bulk.Cause.ID == end.Cause.ID && (e.Before == 0 || bulk.Before < e.Before) {
@@ -287,19 +294,21 @@ func (e *endSessionsTx) countForEarlierBulkLogout(end storage.Termination) {
 	}
 }
 
-// finish stores how far a bulk logout has come.
+// finish stores the progress of a bulk logout.
 func (e *endSessionsTx) finish(done []storage.Termination, now time.Time) {
 	bulk := e.bulkLogout
-	switch {
-	case e.finished, e.Expired, bulk == nil && !e.more: // nothing goes on, or what has expired is found again
-		return
-	case bulk == nil:
+	if e.finished || e.Expired {
+		return // the next call finds expired sessions without a record
+	}
+	if bulk == nil && !e.more {
+		return // one call has ended everything
+	}
+	if bulk == nil {
 		bulk = &bulkLogout{
-			BulkLogout:   storage.BulkLogout{Cause: e.cause, Selector: e.Selector, StartedAt: e.At},
-			Before:       e.Before,
-			OfflineUsers: e.OfflineSubjects(),
-			Key:          e.bulkLogoutKey,
-
+			BulkLogout:     storage.BulkLogout{Cause: e.cause, Selector: e.Selector, StartedAt: e.At},
+			Before:         e.Before,
+			OfflineUsers:   e.OfflineSubjects(),
+			Key:            e.bulkLogoutKey,
 			RemovedClients: e.removed,
 		}
 	}
@@ -313,7 +322,7 @@ func (e *endSessionsTx) finish(done []storage.Termination, now time.Time) {
 	e.putBulkLogout(next)
 }
 
-// advanced returns the bulk logout after these terminations.
+// advanced returns the bulk logout with the terminations in done counted, and with the new cursor.
 func (bulk *bulkLogout) advanced(done []storage.Termination, cursor string) *bulkLogout {
 	next := *bulk
 	next.Cursor = cursor

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -30,37 +31,38 @@ func (s *Store) Token(
 	hash storage.Hash,
 	at time.Time,
 ) (token storage.Token, g storage.Grant, err error) {
-	type found struct {
-		storage.Token
+	type tokenAndGrant struct {
+		token storage.Token
 		grant storage.Grant
 	}
-	result, err := read(ctx, s, func(t *tx) (found, error) {
+	result, err := read(ctx, s, func(t *tx) (tokenAndGrant, error) {
 		var value, swept []byte
-		var row grantScan
-		facts := &clientFacts{}
+		var scanned grantScan
+		client := &clientFacts{}
 		t.queryRow(
 			`SELECT t.record, `+clientColumns(`t.client`)+`, state.swept, `+grantColumns+`
 			FROM @tokens t CROSS JOIN @state state
 			LEFT JOIN @grants g ON g.id = t.grant_id`+grantJoins(`t.sid`)+`
 			WHERE t.hash = $1`,
 			[]any{hash[:]},
-			append(append([]any{&value}, append(facts.targets(), &swept)...), row.targets()...)...,
+			slices.Concat([]any{&value}, client.targets(), []any{&swept}, scanned.targets())...,
 		)
-		t.state.swept = decode[storage.SweepHistory](t, swept)
+		t.state.swept = decode[storage.SweepHistory](t, swept) // acceptsToken needs it
 		token := decode[storage.Token](t, value)
-		grant := row.decodeFacts(t)
-		switch {
-		case value == nil || !at.Before(token.Expires):
-		case token.Grant == "":
-			if facts.acceptsToken(t, token.Sequence) {
-				return found{Token: token}, nil
-			}
-		case facts.enabled && grant.activeFor(token.SID, at):
-			return found{Token: token, grant: grant.Grant}, nil
+		grant := scanned.decodeFacts(t)
+		var active bool
+		if token.Grant == "" {
+			active = client.acceptsToken(t, token.Sequence)
+		} else {
+			active = client.enabled && grant.activeFor(token.SID, at)
 		}
-		return found{}, fmt.Errorf("find token: %w", storage.ErrNotFound)
+		exists := value != nil
+		if !exists || !at.Before(token.Expires) || !active {
+			return tokenAndGrant{}, fmt.Errorf("find token: %w", storage.ErrNotFound)
+		}
+		return tokenAndGrant{token, grant.Grant}, nil
 	})
-	return result.Token, result.grant, err
+	return result.token, result.grant, err
 }
 
 // ClientTokenActive implements storage.Tokens.
@@ -90,14 +92,14 @@ func (s *Store) DeleteToken(ctx context.Context, hash storage.Hash) error {
 	})
 }
 
-// clientFacts decide whether a token that a client has for itself counts.
+// clientFacts has the records on which it depends whether a client_credentials token is active.
 type clientFacts struct {
 	enabled  bool
-	sequence int64 // of the client
-	cutoffs  [][]byte
+	sequence int64    // of the transaction that created the client
+	cutoffs  [][]byte // the encoded cutoffs of the client
 }
 
-// clientColumns are the columns of clientFacts; client is an expression, the client's id.
+// clientColumns returns the columns of clientFacts. client is the SQL expression for the id of the client.
 func clientColumns(client string) string {
 	return `EXISTS (SELECT FROM @clients WHERE id = ` + client + ` AND enabled),
 		coalesce((SELECT sequence FROM @clients WHERE id = ` + client + `), 0),
@@ -106,17 +108,19 @@ func clientColumns(client string) string {
 
 func (c *clientFacts) targets() []any { return []any{&c.enabled, &c.sequence, &c.cutoffs} }
 
-// clientFacts reads the facts and the state.
+// clientFacts reads the clientFacts of a client, and then the row of state.
 func (t *tx) clientFacts(client string) *clientFacts {
 	facts := &clientFacts{}
 	t.queryRowThenState(`SELECT `+clientColumns(`$1`), []any{client}, facts.targets()...)
 	return facts
 }
 
-// acceptsToken reports whether a token that was issued at that sequence counts: the client is enabled, it is not an
-// earlier client with the same id, and it was not ended everywhere since.
+// acceptsToken reports whether a client_credentials token that was issued at that sequence is active: the client is
+// enabled, the token was not issued to an earlier client with the same id, and no cutoff of the client has revoked it.
 func (c *clientFacts) acceptsToken(t *tx, issued storage.Sequence) bool {
-	return c.enabled && issued >= storage.Sequence(c.sequence) && issued >= t.state.swept.ClientCutoff &&
+	return c.enabled &&
+		issued >= storage.Sequence(c.sequence) &&
+		issued >= t.state.swept.ClientCutoff && // the cutoffs that Sweep has removed
 		!isCutOff(t, c.cutoffs, "", issued)
 }
 
@@ -132,19 +136,20 @@ func (t *tx) putToken(token storage.Token) {
 }
 
 // MarkUsed implements storage.ReplayCache.
-func (s *Store) MarkUsed(ctx context.Context, id string, issued, until, at time.Time) error {
+func (s *Store) MarkUsed(ctx context.Context, id string, issued, expires, at time.Time) error {
 	return s.update(ctx, func(t *tx) error {
-		t.wrote = true
+		t.wrote = true // the query below inserts
 		var marked bool
-		// The state is read after the id: a sweep that removed the id in between is in it.
+		// The state is read after the insertion. If a sweep removed the record of an earlier use before the insertion,
+		// the sweep history in the state shows it.
 		t.queryRowThenState(
 			`WITH marked AS (
 				INSERT INTO @used_ids AS u (id, expires) VALUES ($1, $2)
 				ON CONFLICT (id) DO UPDATE SET expires = EXCLUDED.expires WHERE u.expires <= $3 RETURNING id
 			) SELECT EXISTS (SELECT FROM marked)`,
-			[]any{usedIDKey(id), millis(truncate(until)), millis(at)}, &marked,
+			[]any{usedIDKey(id), millis(truncate(expires)), millis(at)}, &marked,
 		)
-		if !marked || t.state.swept.ForgotUse(issued, until) {
+		if !marked || t.state.swept.ForgotUse(issued, expires) {
 			return fmt.Errorf("mark used: %w", storage.ErrAlreadyUsed)
 		}
 		return nil
@@ -164,13 +169,13 @@ func (s *Store) WasUsed(ctx context.Context, id string, issued, expires, at time
 	})
 }
 
-// usedIDKey is the key of an id that a client chose.
+// usedIDKey returns the key of a used id: its hash, because other parties choose ids and their length.
 func usedIDKey(id string) []byte {
 	sum := sha256.Sum256([]byte(id))
 	return sum[:]
 }
 
-// queryRowThenState is queryRow, and reads the state after the row, in the same round trip.
+// queryRowThenState sends a query as queryRow does, and then reads the state, in the same round trip.
 func (t *tx) queryRowThenState(sql string, args []any, into ...any) {
 	t.queueQuery(sql, args, func(rows pgx.Rows) error { return rows.Scan(into...) })
 	t.readState()

@@ -35,8 +35,8 @@ func (s *Server) lookupToken(ctx context.Context, text string) (activeToken, err
 	return active, nil
 }
 
-// lookupIssuedToken returns an active access token as it was issued. It does not find tokens of other kinds: opaque
-// access tokens have their own prefix, and JWT access tokens their own typ.
+// lookupIssuedToken returns an active access token with all scopes and audiences that it was issued with. It does not
+// find tokens of other kinds: opaque access tokens have their own prefix, and JWT access tokens their own typ.
 func (s *Server) lookupIssuedToken(ctx context.Context, text string) (activeToken, error) {
 	now := s.Now()
 	if !strings.Contains(text, ".") {
@@ -82,9 +82,12 @@ func (s *Server) lookupJWT(ctx context.Context, text string, now time.Time) (act
 	if err != nil {
 		return active, err
 	}
-	revoked, err := s.Store.WasUsed(ctx, revocationID(claims.ID), id.Issued, claims.Expires, now)
-	if err == nil && revoked {
-		err = fmt.Errorf("find token: %w", storage.ErrNotFound)
+	isRevoked, err := s.Store.WasUsed(ctx, revocationID(claims.ID), id.Issued, claims.Expires, now)
+	if err != nil {
+		return active, err
+	}
+	if isRevoked {
+		return active, fmt.Errorf("find token: %w", storage.ErrNotFound)
 	}
 	active.jti = claims.ID
 	active.token = storage.Token{
@@ -97,7 +100,7 @@ func (s *Server) lookupJWT(ctx context.Context, text string, now time.Time) (act
 		Issued:   id.Issued,
 		Expires:  claims.Expires,
 	}
-	return active, err
+	return active, nil
 }
 
 // revocationID returns the ID under which the replay cache records that a JWT access token was revoked.
@@ -107,8 +110,11 @@ func revocationID(jti string) string { return "access token " + jti }
 // earlier client with the same id.
 func (s *Server) clientOfToken(ctx context.Context, id string) (*storage.Client, error) {
 	c, err := s.Store.Client(ctx, id)
-	if err == nil && c.Disabled {
+	if err != nil {
+		return nil, err
+	}
+	if c.Disabled {
 		return nil, fmt.Errorf("find client: %w", storage.ErrNotFound)
 	}
-	return c, err
+	return c, nil
 }

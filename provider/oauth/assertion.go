@@ -37,7 +37,7 @@ type assertionClaims struct {
 	IssuedAt  float64         `json:"iat"`
 }
 
-// authenticateAssertion verifies a client assertion (Core §9) and returns its client. Each jti is accepted once.
+// authenticateAssertion verifies a client assertion (Core §9) and returns its client. It accepts each jti once.
 func (s *Server) authenticateAssertion(ctx context.Context, creds credentials) (*storage.Client, error) {
 	id, ok := unverifiedSubject(creds.assertion)
 	namesOtherClient := creds.clientID != "" && creds.clientID != id
@@ -48,26 +48,8 @@ func (s *Server) authenticateAssertion(ctx context.Context, creds credentials) (
 	if err != nil {
 		return nil, err
 	}
-	algs := allowedAssertionAlgs(c)
-	if len(algs) == 0 {
-		return nil, wrongAuthMethod(c)
-	}
-	verifier := clientkeys.Verifier{Fetch: s.Fetch, SelfFetch: s.SelfFetch, UnwrapSecret: s.Ring.UnwrapSecret}
-	payload, err := verifier.Verify(ctx, c, creds.assertion, algs)
-	switch {
-	case errors.Is(err, clientkeys.ErrUnavailable):
-		e := newError(
-			http.StatusServiceUnavailable,
-			"server_error",
-			"the jwks_uri of the client cannot be read just now; try again in a few seconds",
-		)
-		e.Reason = err.Error() // without Err: the client's server failed, not Curfew
-		return nil, e
-	case errors.Is(err, clientkeys.ErrSignature):
-		e := invalidClient("the signature of client_assertion does not match the keys of the client")
-		e.Err = err
-		return nil, e
-	case err != nil:
+	payload, err := s.verifyAssertion(ctx, c, creds.assertion)
+	if err != nil {
 		return nil, err
 	}
 	if !hasAssertionTyp(creds.assertion) {
@@ -91,7 +73,33 @@ func (s *Server) authenticateAssertion(ctx context.Context, creds credentials) (
 	return c, err
 }
 
-// earliestIssuedAt returns the earliest time at which the assertion was made. iat is optional (RFC 7523 §3).
+// verifyAssertion verifies the signature of an assertion with the keys of the client, and returns the payload.
+func (s *Server) verifyAssertion(ctx context.Context, c *storage.Client, assertion string) (payload []byte, err error) {
+	algs := allowedAssertionAlgs(c)
+	if len(algs) == 0 {
+		return nil, wrongAuthMethod(c)
+	}
+	verifier := clientkeys.Verifier{Fetch: s.Fetch, SelfFetch: s.SelfFetch, UnwrapSecret: s.Ring.UnwrapSecret}
+	payload, err = verifier.Verify(ctx, c, assertion, algs)
+	switch {
+	case errors.Is(err, clientkeys.ErrUnavailable):
+		e := newError(
+			http.StatusServiceUnavailable,
+			"server_error",
+			"the jwks_uri of the client cannot be read just now; try again in a few seconds",
+		)
+		e.Reason = err.Error() // without Err: the client's server failed, not Curfew
+		return nil, e
+	case errors.Is(err, clientkeys.ErrSignature):
+		e := invalidClient("the signature of client_assertion does not match the keys of the client")
+		e.Err = err
+		return nil, e
+	}
+	return payload, err
+}
+
+// earliestIssuedAt returns the earliest time at which the client can have made the assertion. iat is optional (RFC 7523
+// §3).
 func (c assertionClaims) earliestIssuedAt(expires time.Time) time.Time {
 	if c.IssuedAt > 0 {
 		return time.Unix(int64(c.IssuedAt), 0).Add(-assertionSkew)
@@ -165,9 +173,9 @@ func hasAssertionTyp(assertion string) bool {
 	return false
 }
 
-// unverifiedSubject returns the sub of an assertion, which decides whose keys verify it. Until then, no other claim is
-// used.
-func unverifiedSubject(assertion string) (string, bool) {
+// unverifiedSubject returns the sub of an assertion whose signature is not verified yet. It selects the client whose
+// keys verify the assertion. No other claim is used before that.
+func unverifiedSubject(assertion string) (subject string, ok bool) {
 	parts := strings.Split(assertion, ".")
 	if len(assertion) > maxAssertionBytes || len(parts) != 3 || !keys.IsCompactJWS(assertion) {
 		return "", false

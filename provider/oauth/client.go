@@ -13,7 +13,7 @@ import (
 // The other methods return the strictest value.
 type opClient struct {
 	record   *storage.Client
-	sequence storage.Sequence // of the store, before the client was read
+	sequence storage.Sequence // the store's sequence, read before the client
 }
 
 var _ op.Client = opClient{}

@@ -62,12 +62,12 @@ func readCredentials(h http.Header, form url.Values) (credentials, error) {
 		if c.clientID != "" && c.clientID != basic.clientID {
 			return c, invalidRequest("client_id and the Authorization header name two clients").About("client_id")
 		}
-		if basic.rawSecret == "" { // some libraries send this header for a client without a secret
-			basic.kind = credentialNone
+		c = basic
+		if c.rawSecret == "" { // some libraries send this header for a client without a secret
+			c.kind = credentialNone
 		} else {
 			methods++
 		}
-		c = basic
 	}
 	// An empty parameter counts as missing (RFC 6749 §3.2): some libraries send client_secret= for a client without a
 	// secret.
@@ -100,7 +100,7 @@ func readCredentials(h http.Header, form url.Values) (credentials, error) {
 }
 
 // parseBasicAuth parses an Authorization header with scheme Basic. Clients must form-encode id and secret (RFC 6749
-// §2.3.1), but many do not. A value that cannot be form-decoded is taken as it was sent.
+// §2.3.1), but many do not. parseBasicAuth does not change a value that it cannot form-decode.
 func parseBasicAuth(headers []string) (c credentials, ok bool) {
 	if len(headers) != 1 {
 		return c, false
@@ -152,15 +152,16 @@ func (s *Server) verifyClient(
 	}
 	grantType := form.Get("grant_type")
 	if !c.MayUseGrantType(grantType) {
-		text := "this grant_type is not registered for the client"
-		return nil, newError(http.StatusBadRequest, "unauthorized_client", text).About("grant_type")
+		description := "this grant_type is not registered for the client"
+		return nil, newError(http.StatusBadRequest, "unauthorized_client", description).About("grant_type")
 	}
 	if grantType == "client_credentials" && c.IsPublic() { // RFC 6749 §4.4: for confidential clients only
 		return nil, invalidClient("client_credentials needs client authentication")
 	}
 	if !c.AcceptsResources(form["resource"]) { // RFC 8707 §2
-		text := "access tokens of this client are for its registered audience: name exactly that, or no resource"
-		return nil, newError(http.StatusBadRequest, "invalid_target", text).About("resource")
+		description := "access tokens of this client are for its registered audience: " +
+			"name exactly that, or no resource"
+		return nil, newError(http.StatusBadRequest, "invalid_target", description).About("resource")
 	}
 	return c, nil
 }
@@ -212,8 +213,8 @@ func (s *Server) enabledClient(ctx context.Context, id string) (*storage.Client,
 }
 
 // secretMatches compares the hash of the secret with the client's, in constant time. Secrets are long and random, so a
-// fast hash is sufficient. A client without a secret has the zero hash, which no secret has. A client_secret_basic
-// secret may match either form-decoded or as it was sent.
+// fast hash is sufficient. A client without a secret has the zero hash, which no secret has. With client_secret_basic,
+// the secret may match form-decoded or as it was sent.
 func secretMatches(c *storage.Client, creds credentials) bool {
 	decodedHash := storage.HashOf(creds.secret)
 	matches := subtle.ConstantTimeCompare(decodedHash[:], c.SecretHash[:])

@@ -11,8 +11,8 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// issueClientToken issues an access token for the client itself (RFC 6749 §4.4). sequence is the store's, from before
-// the client was read. An opaque token is stored, a JWT is not.
+// issueClientToken issues an access token for the client itself (RFC 6749 §4.4). sequence is the store's sequence, read
+// before the client. An opaque token is stored, a JWT is not.
 func (s *Server) issueClientToken(
 	ctx context.Context,
 	c *storage.Client,
@@ -24,33 +24,34 @@ func (s *Server) issueClientToken(
 		return response, invalidScope("scope has a scope that is not registered for the client, or one about a user")
 	}
 	// sub is the client_id, so the client_id must not also be the subject of a user (RFC 9068 §5).
-	switch _, err := s.Store.User(ctx, c.ClientID); {
-	case err == nil:
+	_, err = s.Store.User(ctx, c.ClientID)
+	if err == nil {
 		return response, newError(
 			http.StatusBadRequest,
 			"unauthorized_client",
 			"the client_id is also the subject of a user",
 		)
-	case !errors.Is(err, storage.ErrNotFound):
+	}
+	if !errors.Is(err, storage.ErrNotFound) {
 		return response, err
 	}
 	response, record, err := s.Minter.NewClientCredentialsToken(c, scope, sequence, s.Now())
-	if err == nil && record != nil {
-		err = s.Store.PutToken(ctx, *record)
+	if err != nil || record == nil {
+		return response, err
 	}
-	return response, err
+	return response, s.Store.PutToken(ctx, *record)
 }
 
-// clientCredentialsScope returns the scope of a client's own token: the requested scopes, or by default all registered
-// ones that are not about a user. It returns false if a requested scope is not one of those.
-func clientCredentialsScope(c *storage.Client, requested []string) ([]string, bool) {
+// clientCredentialsScope returns the scope of a token for the client itself: the requested scopes, or by default all
+// registered scopes that are not about a user. ok is false if it contains another scope.
+func clientCredentialsScope(c *storage.Client, requested []string) (scope []string, ok bool) {
 	isAboutUser := func(scope string) bool { return slices.Contains(tokens.Scopes(), scope) }
 	registered := slices.DeleteFunc(strings.Fields(c.Scope), isAboutUser)
 	if len(requested) == 0 {
 		return registered, true
 	}
-	for _, scope := range requested {
-		if !slices.Contains(registered, scope) {
+	for _, s := range requested {
+		if !slices.Contains(registered, s) {
 			return nil, false
 		}
 	}

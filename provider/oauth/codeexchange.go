@@ -15,7 +15,7 @@ import (
 )
 
 // exchangeCode redeems an authorization code (RFC 6749 §4.1.3, Core §3.1.3). It checks client, redirect URI and PKCE
-// before it uses the code. So another client can neither use up a code nor revoke its grant by using it again.
+// before it uses the code. So another client can neither use the code, nor revoke its grant by using it a second time.
 func (s *Server) exchangeCode(
 	ctx context.Context,
 	c *storage.Client,
@@ -67,7 +67,7 @@ func (s *Server) revokeReusedCode(ctx context.Context, c *storage.Client, g stor
 // checkVerifier compares the verifier with the challenge (RFC 7636 §4.6, S256). It refuses a verifier without a
 // challenge: an attacker may have removed the challenge from the authorization request (RFC 9700 §4.8.2).
 func checkVerifier(challenge, verifier string) error {
-	problem := ""
+	var problem string
 	switch {
 	case challenge == "" && verifier == "":
 		return nil

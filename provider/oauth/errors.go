@@ -13,8 +13,8 @@ import (
 	"github.com/curfew-id/curfew/provider/web"
 )
 
-// This file writes errors as responses to programs (RFC 6749 §5.2, RFC 6750 §3.1). Package web decides which error gets
-// which response. Descriptions are fixed texts, so that they contain nothing from the request and nothing internal.
+// This file writes errors as responses to programs (RFC 6749 §5.2, RFC 6750 §3.1). Package web chooses the response to
+// an error. Descriptions are fixed texts, so that they contain nothing from the request and nothing internal.
 
 func newError(status int, code, description string) web.OAuthError {
 	return web.OAuthError{Status: status, Code: code, Description: description}
@@ -42,7 +42,7 @@ func invalidToken() web.OAuthError {
 	return newError(http.StatusUnauthorized, "invalid_token", "the access token is unknown, has expired or was revoked")
 }
 
-// errorFrom returns the response to an error of the store, the minter or this package.
+// errorFrom converts an error of the store, the minter or this package to the response.
 func errorFrom(err error) web.OAuthError {
 	if errors.Is(err, tokens.ErrScopeNotGranted) {
 		return invalidScope("scope is more than what was granted")
@@ -52,8 +52,8 @@ func errorFrom(err error) web.OAuthError {
 
 // requestOutcome collects data about a request to the library, for the log.
 type requestOutcome struct {
-	client string // the client_id that the request names
-	err    error
+	client string // the client_id in the request
+	err    error  // nil if the request was not refused
 }
 
 type requestOutcomeKey struct{}

@@ -34,11 +34,12 @@ func (s *Server) guard(path string, library http.Handler) http.Handler {
 			s.writeError(w, err)
 			return
 		}
-		inner := r.WithContext(context.WithValue(r.Context(), requestOutcomeKey{}, &outcome))
-		inner.Form, inner.PostForm = form, form
-		inner.URL = &url.URL{Path: path}
-		inner.Header = libraryHeader(r.Header)
-		library.ServeHTTP(w, inner)
+		libraryRequest := r.WithContext(context.WithValue(r.Context(), requestOutcomeKey{}, &outcome))
+		libraryRequest.Form = form
+		libraryRequest.PostForm = form
+		libraryRequest.URL = &url.URL{Path: path}
+		libraryRequest.Header = libraryHeader(r.Header)
+		library.ServeHTTP(w, libraryRequest)
 		if outcome.err != nil {
 			s.logError(r.Context(), outcome.client, outcome.err)
 		}
@@ -74,8 +75,8 @@ func readForm(w http.ResponseWriter, r *http.Request) (url.Values, error) {
 	return form, nil
 }
 
-// validateForm refuses requests for which the library would send a wrong status, or a text from the request. It returns
-// the client_id that the request names, for the log.
+// validateForm refuses requests that the library would answer with a wrong status, or with a text from the request. It
+// returns the client_id in the request, for the log.
 func (s *Server) validateForm(path string, h http.Header, form url.Values) (client string, err error) {
 	creds, credentialsErr := readCredentials(h, form)
 	client = creds.clientID
@@ -135,12 +136,12 @@ func noStore(w http.ResponseWriter) {
 	w.Header().Set("Pragma", "no-cache")
 }
 
-// recoverPanics answers a panic with a server error, so that no request shows a stack or resets the connection.
+// recoverPanics responds to a panic with a server error. net/http would close the connection without a response.
 func (s *Server) recoverPanics(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer func() {
 			if v := recover(); v != nil {
-				if v == http.ErrAbortHandler {
+				if v == http.ErrAbortHandler { // net/http expects this panic
 					panic(v)
 				}
 				s.logger().ErrorContext(r.Context(), "panic in a handler", "panic", v, "stack", string(debug.Stack()))
@@ -166,8 +167,8 @@ func libraryHeader(h http.Header) http.Header {
 	return h
 }
 
-// basicChallenge returns the WWW-Authenticate of a 401 for a client that used the Authorization header (RFC 6749 §5.2).
-// Other clients get none, because some libraries would show it instead of the error.
+// basicChallenge returns the WWW-Authenticate header of a 401 for a client that used the Authorization header (RFC 6749
+// §5.2). The response to other clients has no such header, because some libraries would show it instead of the error.
 func (s *Server) basicChallenge() string { return fmt.Sprintf("Basic realm=%q", s.Issuer) }
 
 // challengeWriter adds headers that the library does not set: WWW-Authenticate to a 401, if challenge is not empty, and

@@ -31,8 +31,8 @@ type introspectionResponse struct {
 	AMR       []string        `json:"amr,omitempty"`
 }
 
-// introspect describes a token to its client, and to the clients that the metadata parameter introspect of its client
-// lists. For any other token the response is exactly {"active":false}.
+// introspect describes a token to the client that it was issued to, and to the clients in that client's metadata
+// parameter introspect. For any other token the response is exactly {"active":false}.
 func (s *Server) introspect(
 	ctx context.Context,
 	header http.Header,

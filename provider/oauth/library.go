@@ -67,8 +67,8 @@ func (s *Server) Revocation(ctx context.Context, r *op.ClientRequest[oidc.Revoca
 	return op.NewResponse(nil), nil
 }
 
-// newTokenResponse returns the library's response to a token request. If signing failed, the stored grant stays, but no
-// client has its tokens. The code or refresh token is used, and a retry is refused.
+// newTokenResponse returns the library's response to a token request. If err comes from signing, the grant is stored
+// but its tokens are not sent. The code or refresh token counts as used, so a retry is refused.
 func newTokenResponse(ctx context.Context, response tokens.Response, err error) (*op.Response, error) {
 	if err != nil {
 		return nil, refuse(ctx, err)

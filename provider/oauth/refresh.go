@@ -46,17 +46,17 @@ func (s *Server) refresh(
 	return refresh.Respond(result, user)
 }
 
-// isLateRetry reports whether the reuse of a refresh token looks like a delayed retry, as of a third browser tab: the
-// grant was refreshed within the grace period, and the client is authenticated. A public client is not, so its reuse
-// counts as theft.
+// isLateRetry reports whether the reuse of a refresh token looks like a delayed retry, for example by a third browser
+// tab: the grant was refreshed within the grace period, and the client is authenticated. The reuse by a public client,
+// which is not authenticated, counts as theft.
 func (s *Server) isLateRetry(c *storage.Client, g storage.Grant, now time.Time) bool {
 	sinceRotation := now.Sub(g.RotatedAt)
 	return !c.IsPublic() && sinceRotation >= 0 && sinceRotation <= s.Minter.Lifetimes.RefreshGrace
 }
 
-// revokeReusedRefreshToken handles a refresh token that was used twice. One of the two users may be a thief, and it is
-// not known which. The client session of the grant ends, or its whole session if the policy says so. Offline access has
-// no session, so the grant ends.
+// revokeReusedRefreshToken handles a refresh token that was used twice. One of the two uses may be a theft, and Curfew
+// cannot know which. It ends the client session of the grant, or the whole session if the policy says so. Offline access
+// has no session, so only its grant ends.
 func (s *Server) revokeReusedRefreshToken(ctx context.Context, c *storage.Client, g storage.Grant) error {
 	sel := storage.Selector{Sessions: []storage.SessionID{g.Session}}
 	switch {

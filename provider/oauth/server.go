@@ -60,7 +60,7 @@ type Server struct {
 
 var _ op.Server = (*Server)(nil)
 
-// Endpoints are the handlers. Each is to be mounted at one path, for all methods.
+// Endpoints are the handlers. The caller mounts each at one path, for all methods.
 type Endpoints struct {
 	Token      http.Handler // RFC 6749 §3.2
 	Introspect http.Handler // RFC 7662
@@ -69,7 +69,7 @@ type Endpoints struct {
 	JWKS       http.Handler // Discovery §3 jwks_uri
 }
 
-// Paths inside the library. They do not have to be the paths of the mounted endpoints.
+// Paths inside the library. The mounted endpoints may have other paths.
 const (
 	tokenPath      = "/token"
 	introspectPath = "/introspect"

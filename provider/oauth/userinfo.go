@@ -1,6 +1,7 @@
 package oauth
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -22,14 +23,7 @@ func (s *Server) serveUserInfo(w http.ResponseWriter, r *http.Request) {
 		s.refuseBearer(w, r, err)
 		return
 	}
-	active, err := s.lookupToken(r.Context(), token)
-	if errors.Is(err, storage.ErrNotFound) {
-		err = invalidToken()
-	}
-	hasOpenID := active.token.Grant != "" && slices.Contains(active.token.Scope, "openid")
-	if err == nil && !hasOpenID {
-		err = newError(http.StatusForbidden, "insufficient_scope", "the access token was not issued with scope openid")
-	}
+	active, err := s.lookupOpenIDToken(r.Context(), token)
 	if err != nil {
 		s.refuseBearer(w, r, err)
 		return
@@ -39,9 +33,6 @@ func (s *Server) serveUserInfo(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	user, err := s.Store.User(r.Context(), active.grant.Subject)
-	if err == nil && user.Disabled {
-		err = storage.ErrNotFound
-	}
 	if errors.Is(err, storage.ErrNotFound) {
 		err = invalidToken()
 	}
@@ -49,11 +40,33 @@ func (s *Server) serveUserInfo(w http.ResponseWriter, r *http.Request) {
 		s.refuseBearer(w, r, err)
 		return
 	}
+	if user.Disabled {
+		s.refuseBearer(w, r, invalidToken())
+		return
+	}
 	claims := tokens.UserInfoClaims(&user, active.client, active.token.Scope, active.grant.Claims)
 	claims["sub"] = s.Minter.SubjectFor(active.grant.Subject, active.client)
 	s.writeUserInfo(w, r, active.client, claims)
 }
 
+// lookupOpenIDToken returns an active access token with scope openid.
+func (s *Server) lookupOpenIDToken(ctx context.Context, token string) (activeToken, error) {
+	active, err := s.lookupToken(ctx, token)
+	if errors.Is(err, storage.ErrNotFound) {
+		return active, invalidToken()
+	}
+	if err != nil {
+		return active, err
+	}
+	isForUser := active.token.Grant != ""
+	if !isForUser || !slices.Contains(active.token.Scope, "openid") {
+		description := "the access token was not issued with scope openid"
+		return active, newError(http.StatusForbidden, "insufficient_scope", description)
+	}
+	return active, nil
+}
+
+// requiredACR returns the acr that the token's authentication must have and does not have, or "" if it is strong enough.
 func (s *Server) requiredACR(active activeToken) string {
 	if s.RequiredACR == nil {
 		return ""
@@ -61,8 +74,8 @@ func (s *Server) requiredACR(active activeToken) string {
 	return s.RequiredACR(&active.grant, active.client)
 }
 
-// challengeForACR tells the client to send the user through a stronger sign-in (RFC 9470 §3): the operator has raised
-// what the client or the deployment needs since the token was issued.
+// challengeForACR asks the client for a stronger sign-in of the user (RFC 9470 §3): the operator has raised the
+// requirement of the client or the deployment since the token was issued.
 func (s *Server) challengeForACR(w http.ResponseWriter, r *http.Request, acr string) {
 	e := newError(
 		http.StatusUnauthorized,
@@ -136,8 +149,8 @@ func bearerToken(w http.ResponseWriter, r *http.Request) (string, error) {
 	return candidates[0], nil
 }
 
-// refuseBearer writes an error response. WWW-Authenticate repeats the error code (RFC 6750 §3), except for a request
-// without a token.
+// refuseBearer writes an error response. WWW-Authenticate repeats the error code (RFC 6750 §3). Both omit the code if
+// the request has no token.
 func (s *Server) refuseBearer(w http.ResponseWriter, r *http.Request, err error) {
 	e := errorFrom(err)
 	s.logError(r.Context(), "", e)

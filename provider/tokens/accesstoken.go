@@ -37,12 +37,12 @@ type accessToken struct {
 	grant     storage.Grant // zero for client_credentials
 	sid       string        // of the client session; empty if the token belongs to no session
 	scope     []string
-	sequence  storage.Sequence // for client_credentials: of the store, before the client was read
+	sequence  storage.Sequence // client_credentials only: the store's sequence, read before the client
 	issuedAt  time.Time
 	expiresAt time.Time
 }
 
-// record returns the record of an opaque token with this text.
+// record returns the store's record of an opaque token. text is the token as the client gets it.
 func (a accessToken) record(text string) storage.Token {
 	return storage.Token{
 		Hash:     storage.HashOf(text),
@@ -68,8 +68,8 @@ func (a accessToken) expiry() storage.TokenExpiry {
 
 // signAccessToken returns a JWT access token. Without a user, its sub is the client (RFC 9068 §2.2).
 func (m *Minter) signAccessToken(a accessToken) (string, error) {
-	c := AccessClaims{
-		// The claims of a client-credentials token. A token for a user replaces some of them below.
+	claims := AccessClaims{
+		// These are the claims of a client-credentials token. For a user's token, some are replaced below.
 		Issuer:   m.Issuer,
 		Expires:  a.expiresAt.Unix(),
 		Audience: m.jwtAudience(a.client),
@@ -85,12 +85,12 @@ func (m *Minter) signAccessToken(a accessToken) (string, error) {
 		SID:   a.sid,
 	}
 	if a.grant.ID != "" {
-		c.Subject = m.SubjectFor(a.grant.Subject, a.client)
-		c.AuthTime = a.grant.AuthTime.Unix()
-		c.ACR = a.grant.ACR
-		c.AMR = a.grant.AMR
+		claims.Subject = m.SubjectFor(a.grant.Subject, a.client)
+		claims.AuthTime = a.grant.AuthTime.Unix()
+		claims.ACR = a.grant.ACR
+		claims.AMR = a.grant.AMR
 	}
-	text, err := m.Ring.Sign(SigningAlg(a.client), cmp.Or(a.client.AccessTokenTyp, TypAccessToken), c)
+	text, err := m.Ring.Sign(SigningAlg(a.client), cmp.Or(a.client.AccessTokenTyp, TypAccessToken), claims)
 	if err != nil {
 		return "", fmt.Errorf("sign access token: %w", err)
 	}
@@ -101,7 +101,7 @@ func (m *Minter) signAccessToken(a accessToken) (string, error) {
 // is revoked.
 type AccessTokenID struct {
 	Grant    string           // empty for client_credentials
-	Sequence storage.Sequence // for client_credentials: of the store, before the client was read
+	Sequence storage.Sequence // client_credentials only: the store's sequence, read before the client
 	Issued   time.Time        // in milliseconds; iat has only seconds
 }
 
@@ -110,8 +110,8 @@ func (a AccessTokenID) String() string {
 	return a.Grant + "." + formatSequence(a.Sequence) + "." + formatMillis(a.Issued) + "." + keys.Random("")
 }
 
-// ParseAccessTokenID parses a jti. It returns false if Curfew did not make it.
-func ParseAccessTokenID(jti string) (AccessTokenID, bool) {
+// ParseAccessTokenID parses a jti. ok is false if the jti does not have the form that String returns.
+func ParseAccessTokenID(jti string) (id AccessTokenID, ok bool) {
 	parts := strings.Split(jti, ".")
 	if len(parts) != 4 || parts[3] == "" {
 		return AccessTokenID{}, false

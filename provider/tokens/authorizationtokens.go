@@ -30,7 +30,7 @@ func (m *Minter) NewAuthorizationTokens(
 	responseType []string,
 	at time.Time,
 ) *AuthorizationTokens {
-	f := &AuthorizationTokens{
+	t := &AuthorizationTokens{
 		minter:          m,
 		client:          c,
 		code:            code,
@@ -39,64 +39,65 @@ func (m *Minter) NewAuthorizationTokens(
 		withIDToken:     slices.Contains(responseType, "id_token"),
 		idTokenOnly:     len(responseType) == 1,
 	}
-	if f.withAccessToken {
-		f.grantID = newGrantID(at)
+	if t.withAccessToken {
+		t.grantID = newGrantID(at)
 		if !c.UsesJWTAccessTokens() {
-			f.opaqueToken = keys.Random(AccessPrefix)
+			t.opaqueToken = keys.Random(AccessPrefix)
 		}
 	}
-	return f
+	return t
 }
 
-// Issue returns the records to store. An ID token alone needs no grant, because the client session records it.
-func (f *AuthorizationTokens) Issue(
+// Issue returns the records to store. An ID token alone needs no grant, because the client session records it. Issue
+// never returns an error; storage.Join requires the result.
+func (t *AuthorizationTokens) Issue(
 	s storage.Session,
 	clientSession storage.ClientSession,
 ) (issuance storage.Issuance, err error) {
-	g := f.minter.newGrant(f.grantID, f.client, f.code, s, clientSession, f.issuedAt)
-	if f.withAccessToken {
-		a := f.newAccessToken(s, g)
-		g.Expires = truncateToMillis(a.expiresAt)
-		issuance = storage.Issuance{Grant: g, Trust: a.expiry()}
-		if f.opaqueToken != "" {
-			issuance.Tokens = []storage.Token{a.record(f.opaqueToken)}
+	g := t.minter.newGrant(t.grantID, t.client, t.code, s, clientSession, t.issuedAt)
+	if t.withAccessToken {
+		accessToken := t.newAccessToken(s, g)
+		g.Expires = truncateToMillis(accessToken.expiresAt)
+		issuance = storage.Issuance{Grant: g, Trust: accessToken.expiry()}
+		if t.opaqueToken != "" {
+			issuance.Tokens = []storage.Token{accessToken.record(t.opaqueToken)}
 		}
 	}
-	if f.withIDToken {
-		issuance.Trust.Extend(f.minter.idTokenExpiry(f.newIDToken(s, g)))
+	if t.withIDToken {
+		issuance.Trust.Extend(t.minter.idTokenExpiry(t.newIDToken(s, g)))
 	}
 	return issuance, nil
 }
 
 // Respond signs the tokens that Issue recorded. code is the sealed code in the same response, or "". user may be nil
 // unless NeedsUser returns true.
-func (f *AuthorizationTokens) Respond(
+func (t *AuthorizationTokens) Respond(
 	result storage.RedeemResult,
 	code string,
 	user *storage.User,
 ) (response Response, err error) {
 	g := result.Grant
-	if !f.withAccessToken {
+	if !t.withAccessToken {
 		clientSession := storage.ClientSession{}
-		if found := result.Session.ClientSession(f.client.ClientID); found != nil {
+		if found := result.Session.ClientSession(t.client.ClientID); found != nil {
 			clientSession = *found
 		}
-		g = f.minter.newGrant("", f.client, f.code, result.Session, clientSession, f.issuedAt)
+		g = t.minter.newGrant("", t.client, t.code, result.Session, clientSession, t.issuedAt)
 	}
-	if f.withAccessToken {
-		if err := f.minter.setAccessToken(&response, f.newAccessToken(result.Session, g), f.opaqueToken); err != nil {
+	if t.withAccessToken {
+		if err := t.minter.setAccessToken(&response, t.newAccessToken(result.Session, g), t.opaqueToken); err != nil {
 			return Response{}, err
 		}
 	}
-	if f.withIDToken {
-		t := f.newIDToken(result.Session, g)
-		t.accessToken = response.AccessToken
-		t.code = code
-		t.userClaims = idTokenUserClaims(f.client, user, f.code.Scope, f.code.Claims)
-		if user != nil && f.idTokenOnly { // without an access token, UserInfo cannot return them (Core §5.4)
-			addScopeClaims(t.userClaims, user, f.code.Scope)
+	if t.withIDToken {
+		idToken := t.newIDToken(result.Session, g)
+		idToken.accessToken = response.AccessToken
+		idToken.code = code
+		idToken.userClaims = idTokenUserClaims(t.client, user, t.code.Scope, t.code.Claims)
+		if user != nil && t.idTokenOnly { // without an access token, UserInfo cannot return them (Core §5.4)
+			addScopeClaims(idToken.userClaims, user, t.code.Scope)
 		}
-		if response.IDToken, err = f.minter.signIDToken(t); err != nil {
+		if response.IDToken, err = t.minter.signIDToken(idToken); err != nil {
 			return Response{}, err
 		}
 	}
@@ -104,32 +105,32 @@ func (f *AuthorizationTokens) Respond(
 }
 
 // NeedsUser reports whether the ID token contains claims about the user.
-func (f *AuthorizationTokens) NeedsUser() bool {
-	return f.withIDToken && (f.idTokenOnly || idTokenNeedsUser(f.client, f.code.Claims))
+func (t *AuthorizationTokens) NeedsUser() bool {
+	return t.withIDToken && (t.idTokenOnly || idTokenNeedsUser(t.client, t.code.Claims))
 }
 
-func (f *AuthorizationTokens) newAccessToken(s storage.Session, g storage.Grant) accessToken {
+func (t *AuthorizationTokens) newAccessToken(s storage.Session, g storage.Grant) accessToken {
 	return accessToken{
-		client:    f.client,
+		client:    t.client,
 		grant:     g,
 		sid:       g.SID,
 		scope:     g.Scope,
-		issuedAt:  f.issuedAt,
-		expiresAt: f.minter.accessTokenExpiry(f.client, f.issuedAt, s.Expires),
+		issuedAt:  t.issuedAt,
+		expiresAt: t.minter.accessTokenExpiry(t.client, t.issuedAt, s.Expires),
 	}
 }
 
-func (f *AuthorizationTokens) newIDToken(s storage.Session, g storage.Grant) idToken {
+func (t *AuthorizationTokens) newIDToken(s storage.Session, g storage.Grant) idToken {
 	return idToken{
-		client:                    f.client,
+		client:                    t.client,
 		subject:                   s.Subject,
 		authTime:                  g.AuthTime,
 		acr:                       g.ACR,
 		amr:                       g.AMR,
 		sid:                       g.SID,
 		sessionExpires:            s.Expires,
-		nonce:                     f.code.Nonce,
-		issuedAt:                  f.issuedAt,
+		nonce:                     t.code.Nonce,
+		issuedAt:                  t.issuedAt,
 		fromAuthorizationEndpoint: true,
 	}
 }

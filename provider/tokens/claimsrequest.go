@@ -18,7 +18,7 @@ var ErrInvalidClaimsRequest = errors.New(
 	"claims is not a JSON object of at most 2048 bytes as in OpenID Connect Core 1.0, section 5.5",
 )
 
-// ClaimsRequest is the claims parameter (Core §5.5). A nil RequestedClaim requests the claim with any value.
+// ClaimsRequest is the claims parameter (Core §5.5). A nil RequestedClaim accepts every value of the claim.
 type ClaimsRequest struct {
 	IDToken  map[string]*RequestedClaim `json:"id_token,omitempty"`
 	UserInfo map[string]*RequestedClaim `json:"userinfo,omitempty"`
@@ -51,7 +51,7 @@ func ParseClaimsRequest(text string) (ClaimsRequest, error) {
 	return c, nil
 }
 
-// RestrictTo removes the claims of scopes that the client may not have, and returns the request.
+// RestrictTo removes the claims of scopes that the client may not have from the maps of c, and returns c.
 func (c ClaimsRequest) RestrictTo(client *storage.Client) ClaimsRequest {
 	if client.Scope == "" {
 		return c
@@ -65,8 +65,8 @@ func (c ClaimsRequest) RestrictTo(client *storage.Client) ClaimsRequest {
 	return c
 }
 
-// Subject returns the sub that the request requires of the ID token (Core §5.5.1), or "" if it requires none. It
-// returns false if the requested value is not exactly one string.
+// Subject returns the sub that the ID token must have (Core §5.5.1), or "" if every sub is accepted. ok is false if the
+// request does not contain exactly one string as the value.
 func (c ClaimsRequest) Subject() (sub string, ok bool) {
 	requested := c.IDToken["sub"]
 	if !requested.hasValue() {
@@ -80,7 +80,7 @@ func (c ClaimsRequest) Subject() (sub string, ok bool) {
 	return sub, sub != ""
 }
 
-// Raw returns the request as JSON, for a grant. It returns nil if the request names no claim.
+// Raw returns the request as JSON, for codes and grants. It returns nil if no claim is requested.
 func (c ClaimsRequest) Raw() json.RawMessage {
 	if len(c.IDToken) == 0 && len(c.UserInfo) == 0 {
 		return nil
@@ -92,8 +92,8 @@ func (c ClaimsRequest) Raw() json.RawMessage {
 	return raw
 }
 
-// OutOfScopeClaims returns the claims about the user that a request from Raw names and that scopes do not include, in
-// alphabetical order. It leaves out claims about the authentication, which reveal nothing about the user.
+// OutOfScopeClaims returns the requested claims about the user that scopes do not include, in alphabetical order. raw
+// comes from Raw. The result has no claims about the authentication, which reveal nothing about the user.
 func OutOfScopeClaims(raw json.RawMessage, scopes []string) []string {
 	var names []string
 	c := parseStoredClaims(raw)

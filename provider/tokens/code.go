@@ -29,8 +29,8 @@ var (
 const kindCode = "code"
 
 // Code is an authorization request to which a user has agreed. The authorization code is the sealed Code itself.
-// Nothing is stored until the code is redeemed. The replay cache records ID, not the text, because base64 can spell the
-// same value in several ways.
+// Nothing is stored until the code is redeemed. The replay cache records ID, not the text, because several base64 texts
+// decode to the same code.
 type Code struct {
 	ID              string // random
 	Client          string
@@ -42,14 +42,15 @@ type Code struct {
 	Session         storage.SessionID
 	Subject         string           // the user's subject, not a pairwise one
 	SID             string           // the sid of the client session, if the code's redemption starts one
-	Sequence        storage.Sequence // of the store, before client, session and consent were read
+	Sequence        storage.Sequence // the store's sequence, read before client, session and consent
 	Issued          time.Time        // whole milliseconds
 	Expires         time.Time
 }
 
-// NewCode returns c with a new ID, a new sid and its times.
+// NewCode returns c with a new ID, a new sid, and the times of a code that is issued at this time.
 func (m *Minter) NewCode(c Code, at time.Time) Code {
-	c.ID, c.SID = keys.Random(""), keys.Random("")
+	c.ID = keys.Random("")
+	c.SID = keys.Random("")
 	c.Issued = truncateToMillis(at)
 	c.Expires = c.Issued.Add(m.Lifetimes.Code)
 	return c
@@ -83,8 +84,8 @@ func (m *Minter) SealCode(c Code) (string, error) {
 	return text, nil
 }
 
-// OpenCode returns the content of an authorization code, expired or not. It returns ErrInvalidCode if the text is not
-// one.
+// OpenCode returns the content of an authorization code. It does not check the expiry. It returns ErrInvalidCode if
+// text is not an authorization code.
 func (m *Minter) OpenCode(text string) (Code, error) {
 	if len(text) > MaxCodeLength {
 		return Code{}, ErrInvalidCode
@@ -131,10 +132,10 @@ func (m *Minter) OpenCode(text string) (Code, error) {
 	return c, nil
 }
 
-// codeVersion is the first value of a sealed code. A later release can recognize codes of this release by it.
+// codeVersion is the first value of a sealed code. By it, a later release can recognize the codes of this release.
 const codeVersion = "1"
 
-// compactBase is the base in which codes and token IDs contain numbers: the largest that strconv supports.
+// compactBase is the base of the numbers in codes and token IDs: the largest that strconv supports.
 const compactBase = 36
 
 func formatSequence(n storage.Sequence) string { return strconv.FormatUint(uint64(n), compactBase) }

@@ -23,7 +23,13 @@ type Exchange struct {
 // NewExchange prepares the exchange of a code. The caller has checked its client, redirect URI and PKCE.
 func (m *Minter) NewExchange(c *storage.Client, code Code, at time.Time) *Exchange {
 	code.Scope = c.AllowedScope(code.Scope)
-	x := &Exchange{minter: m, client: c, code: code, issuedAt: truncateToMillis(at), grantID: newGrantID(at)}
+	x := &Exchange{
+		minter:   m,
+		client:   c,
+		code:     code,
+		issuedAt: truncateToMillis(at),
+		grantID:  newGrantID(at),
+	}
 	if !c.UsesJWTAccessTokens() {
 		x.opaqueToken = keys.Random(AccessPrefix)
 	}
@@ -53,7 +59,7 @@ func (x *Exchange) Issue(s storage.Session, clientSession storage.ClientSession)
 		grant.RefreshHash = storage.HashOf(x.refreshToken)
 	case x.refreshToken != "":
 		grant.RefreshHash = storage.HashOf(x.refreshToken)
-	default: // without a refresh token, the grant is only good for this access token
+	default: // without a refresh token, the grant expires with its only access token
 		grant.Expires = truncateToMillis(accessToken.expiresAt)
 	}
 	issuance := storage.Issuance{Grant: grant, Trust: accessToken.expiry()}
@@ -141,7 +147,8 @@ func (m *Minter) newGrant(
 		UserAgent: s.UserAgent,
 	}
 	if m.StatedACR != nil {
-		g.ACR = m.StatedACR(s.ACR, parseStoredClaims(code.Claims).IDToken["acr"].Accepts)
+		requestedACR := parseStoredClaims(code.Claims).IDToken["acr"] // nil accepts every value
+		g.ACR = m.StatedACR(s.ACR, requestedACR.Accepts)
 	}
 	return g
 }

@@ -16,7 +16,7 @@ import (
 const TypIDToken = "JWT"
 
 // SigningAlg returns the algorithm that signs all tokens of a client: its id_token_signed_response_alg, by default
-// RS256 (Registration §2). For a client with alg none it is RS256 too: only its ID tokens may be unsigned.
+// RS256 (Registration §2). For a client with alg none it is RS256 too, because only ID tokens may be unsecured.
 func SigningAlg(c *storage.Client) string {
 	switch c.IDTokenSignedResponseAlg {
 	case "", algNone:
@@ -84,7 +84,7 @@ type idTokenClaims struct {
 
 // signIDToken returns the ID token as a JWT. It is signed, or unsecured for a client with alg none.
 func (m *Minter) signIDToken(t idToken) (string, error) {
-	c := idTokenClaims{
+	claims := idTokenClaims{
 		Issuer:   m.Issuer,
 		Subject:  m.SubjectFor(t.subject, t.client),
 		Audience: t.client.ClientID,
@@ -97,34 +97,35 @@ func (m *Minter) signIDToken(t idToken) (string, error) {
 		SID:      t.sid,
 	}
 	if expiry := t.sessionExpiry(); !expiry.IsZero() {
-		c.SessionExpiry = expiry.Unix()
+		claims.SessionExpiry = expiry.Unix()
 	}
 	alg := SigningAlg(t.client)
 	unsecured := t.client.IDTokenSignedResponseAlg == algNone && !t.fromAuthorizationEndpoint
 	if !unsecured { // at_hash and c_hash use the hash function of the signing algorithm
 		if t.accessToken != "" {
-			c.AccessHash = leftHalfHash(alg, t.accessToken)
+			claims.AccessHash = leftHalfHash(alg, t.accessToken)
 		}
 		if t.code != "" {
-			c.CodeHash = leftHalfHash(alg, t.code)
+			claims.CodeHash = leftHalfHash(alg, t.code)
 		}
 	}
-	claims, err := c.withUserClaims(t.userClaims)
+	payload, err := claims.withUserClaims(t.userClaims)
 	if err != nil {
 		return "", fmt.Errorf("encode ID token: %w", err)
 	}
 	if unsecured {
-		return encodeUnsecured(claims)
+		return encodeUnsecured(payload)
 	}
-	text, err := m.Ring.Sign(alg, TypIDToken, claims)
+	text, err := m.Ring.Sign(alg, TypIDToken, payload)
 	if err != nil {
 		return "", fmt.Errorf("sign ID token: %w", err)
 	}
 	return text, nil
 }
 
-// withUserClaims adds claims about the user. A claim of the token itself replaces one with the same name.
-func (c idTokenClaims) withUserClaims(userClaims map[string]any) (any, error) {
+// withUserClaims returns the claims of the ID token together with claims about the user. If both have a name, the claim
+// of the ID token stays.
+func (c idTokenClaims) withUserClaims(userClaims map[string]any) (payload any, err error) {
 	if len(userClaims) == 0 {
 		return c, nil
 	}
@@ -132,11 +133,11 @@ func (c idTokenClaims) withUserClaims(userClaims map[string]any) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	all := maps.Clone(userClaims)
-	if err := json.Unmarshal(tokenClaims, &all); err != nil { // replaces only the keys in tokenClaims
+	merged := maps.Clone(userClaims)
+	if err := json.Unmarshal(tokenClaims, &merged); err != nil { // replaces only the keys in tokenClaims
 		return nil, err
 	}
-	return all, nil
+	return merged, nil
 }
 
 // leftHalfHash returns at_hash or c_hash (Core §3.1.3.6, §3.3.2.11): the left half of the hash of value, with the

@@ -17,7 +17,7 @@ type Ring interface {
 	Seal(kind string, value []byte) (string, error)
 	// Open returns the value of a text that Seal made for the same kind.
 	Open(kind, text string) ([]byte, error)
-	// NextRefreshToken derives the refresh token that follows token. It always returns the same one.
+	// NextRefreshToken derives the refresh token that follows token. The same token always has the same successor.
 	NextRefreshToken(token string) string
 	// Pairwise derives the sub by which the clients of one sector know a user (Core §8.1).
 	Pairwise(sector, subject string) string
@@ -28,8 +28,8 @@ type Minter struct {
 	Issuer    string
 	Ring      Ring
 	Lifetimes policy.Token
-	// StatedACR chooses the acr that tokens state for a session's, among those that a client accepts (provider/authn).
-	// nil: the session's own.
+	// StatedACR returns the acr that a token contains: the acr of the session, or an equivalent that accepts allows
+	// (provider/authn). nil: always the acr of the session.
 	StatedACR func(acr string, accepts func(value any) bool) string
 }
 
@@ -47,8 +47,8 @@ func (m *Minter) SubjectFor(subject string, c *storage.Client) string {
 	return m.Ring.Pairwise(c.SectorHost, subject)
 }
 
-// accessTokenExpiry returns the expiry of an access token issued at that time. It is not after limit unless limit is
-// zero.
+// accessTokenExpiry returns the expiry of an access token that is issued at this time. The expiry is at most limit; a
+// zero limit does not count.
 func (m *Minter) accessTokenExpiry(c *storage.Client, at, limit time.Time) time.Time {
 	lifetime := m.Lifetimes.Opaque
 	if c.UsesJWTAccessTokens() {
@@ -70,8 +70,8 @@ func audience(c *storage.Client) []string {
 }
 
 // jwtAudience returns the audience of the client's JWT access tokens. It never contains the client: a relying party that
-// does not check typ would accept such a token as an ID token. A client without an audience can only be one that was
-// registered before an audience was required; its tokens are for the issuer.
+// does not check typ would accept such a token as an ID token. A client that was registered before an audience was
+// required may have none. Then the audience is the issuer.
 func (m *Minter) jwtAudience(c *storage.Client) []string {
 	isClient := func(value string) bool { return value == c.ClientID }
 	values := slices.DeleteFunc(slices.Clone(c.Audience), isClient)
@@ -84,6 +84,9 @@ func (m *Minter) jwtAudience(c *storage.Client) []string {
 // truncateToMillis returns t in UTC with the precision of stored records.
 func truncateToMillis(t time.Time) time.Time { return t.UTC().Truncate(time.Millisecond) }
 
-// newGrantID returns the time followed by 132 random bits. The time comes first, so that the store writes grants of the
-// same time next to each other.
-func newGrantID(at time.Time) string { return formatMillis(at) + keys.Random("")[:22] }
+// grantIDRandomLength is the length of the random part of a grant ID: 132 bits in base64url.
+const grantIDRandomLength = 22
+
+// newGrantID returns a new grant ID: the time, then a random part. The time comes first, so that the store writes grants
+// of the same time next to each other.
+func newGrantID(at time.Time) string { return formatMillis(at) + keys.Random("")[:grantIDRandomLength] }

@@ -8,8 +8,9 @@ import (
 // rawSize is the size of random values and hashes, in bytes.
 const rawSize = 32
 
-// pack encodes texts one after the other, each behind its length. To keep codes short, a text that is the base64url of
-// rawSize bytes, as random values and hashes are, is encoded as those bytes. The lowest bit of the length marks it.
+// pack encodes texts one after the other, each preceded by a header. The header is the length times two. To keep codes
+// short, pack decodes a text that is the base64url of rawSize bytes, as random values and hashes are, and adds one to
+// its header.
 func pack(texts ...string) (b []byte) {
 	for _, text := range texts {
 		if raw, ok := decodeRaw(text); ok {
@@ -21,7 +22,7 @@ func pack(texts ...string) (b []byte) {
 	return b
 }
 
-// unpack decodes the result of pack into texts. It returns false if b does not hold exactly that many texts.
+// unpack decodes the result of pack into texts. It returns false if b does not contain exactly that many texts.
 func unpack(b []byte, texts ...*string) bool {
 	for _, text := range texts {
 		header, headerSize := binary.Uvarint(b)
@@ -29,7 +30,8 @@ func unpack(b []byte, texts ...*string) bool {
 			return false
 		}
 		b = b[headerSize:]
-		length, isRaw := header>>1, header&1 == 1
+		length := header >> 1
+		isRaw := header&1 == 1
 		if length > uint64(len(b)) {
 			return false
 		}
@@ -43,14 +45,15 @@ func unpack(b []byte, texts ...*string) bool {
 	return len(b) == 0
 }
 
-// strictBase64 accepts only the spelling of a value that unpack produces.
+// strictBase64 accepts only the text that unpack produces for a value.
 var strictBase64 = base64.RawURLEncoding.Strict()
 
 // decodeRaw decodes a text that is the base64url of rawSize bytes.
-func decodeRaw(text string) ([]byte, bool) {
+func decodeRaw(text string) (raw []byte, ok bool) {
 	if len(text) != strictBase64.EncodedLen(rawSize) {
 		return nil, false
 	}
 	raw, err := strictBase64.DecodeString(text)
-	return raw, err == nil && len(raw) == rawSize // shorter if the text contains line ends, which the decoder skips
+	isComplete := len(raw) == rawSize // the decoder skips line ends, so raw may be shorter
+	return raw, err == nil && isComplete
 }

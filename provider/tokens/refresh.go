@@ -30,7 +30,7 @@ func (m *Minter) NewRefresh(c *storage.Client, token string, scope []string, at 
 		client:         c,
 		requestedScope: scope,
 		issuedAt:       truncateToMillis(at),
-		newToken:       m.Ring.NextRefreshToken(token), // derived: repeating the request gives the same token
+		newToken:       m.Ring.NextRefreshToken(token), // derived, so that a repeated request gets the same token
 	}
 	if !c.UsesJWTAccessTokens() {
 		r.opaqueToken = keys.Random(AccessPrefix)

@@ -15,7 +15,7 @@ type Response struct {
 	Scope        string `json:"scope,omitempty"`
 }
 
-// setAccessToken sets the access token of a response: opaque, or a newly signed JWT if the client uses JWTs.
+// setAccessToken sets the access token of a response: the opaque token, or a newly signed JWT if the client uses JWTs.
 func (m *Minter) setAccessToken(response *Response, a accessToken, opaque string) (err error) {
 	response.AccessToken = opaque
 	if a.client.UsesJWTAccessTokens() {

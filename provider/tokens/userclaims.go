@@ -45,7 +45,7 @@ func scopeOf(claim string) string {
 	return ""
 }
 
-// requestableClaims are the claims that the claims parameter may name: about the user and about the authentication.
+// requestableClaims are the claims that the claims parameter may request: about the user and about the authentication.
 var requestableClaims = slices.Concat(
 	[]string{"sub", "acr", "amr", "auth_time", "sid"},
 	scopeClaims["profile"],
@@ -54,8 +54,8 @@ var requestableClaims = slices.Concat(
 	scopeClaims["phone"],
 )
 
-// ClaimNames returns the claims that Curfew can return (claims_supported). session_expiry cannot be requested: clients
-// that registered to honour it get it.
+// ClaimNames returns the claims that Curfew can return (claims_supported). session_expiry cannot be requested: only
+// clients that registered session_expiry get it.
 func ClaimNames() []string { return append(slices.Clone(requestableClaims), "session_expiry") }
 
 // UserInfoClaims returns the claims about the user for the UserInfo endpoint, except sub (Core §5.3.2): those of the
@@ -109,7 +109,7 @@ func addRequestedClaims(claims map[string]any, u *storage.User, requested map[st
 
 // userClaim returns a claim with its type in Core §5.1. It returns false if the user has no such claim or an empty one
 // (Core §5.3.2). email_verified and phone_number_verified exist if the address or number exists.
-func userClaim(u *storage.User, name string) (any, bool) {
+func userClaim(u *storage.User, name string) (value any, ok bool) {
 	switch name {
 	case "preferred_username":
 		return u.Name, u.Name != ""

@@ -39,11 +39,11 @@ var (
 
 const (
 	maxJWKSBytes = 256 << 10       // of a jwks_uri document
-	maxJWKSAge   = 5 * time.Minute // of a cached document; a kid that is missing in it is looked up again at once
+	maxJWKSAge   = 5 * time.Minute // of a cached document; if a kid is missing in it, it is fetched again at once
 	maxKeysTried = 16              // keys tried for one signature
 
-	// maxKeysRead is the number of keys of a document that are read. Reading is expensive, so that an attacker with a
-	// large document could keep Curfew busy with forged signatures.
+	// maxKeysRead is the number of keys of a document that are read. Reading a key is expensive: with a large document
+	// and forged signatures, an attacker could keep Curfew busy.
 	maxKeysRead = 100
 )
 
@@ -132,7 +132,7 @@ func candidateKeys(raw []byte, signatureHeader jose.Header) (keys []jose.JSONWeb
 		var header struct {
 			KeyID string `json:"kid"`
 		}
-		// Skip the key before it is parsed, which costs far more.
+		// Compare the kid first, because parsing the whole key costs far more.
 		if json.Unmarshal(rawKey, &header) != nil {
 			continue
 		}
@@ -148,7 +148,8 @@ func candidateKeys(raw []byte, signatureHeader jose.Header) (keys []jose.JSONWeb
 		if key.Use == "enc" || otherAlgorithm {
 			continue
 		}
-		if keys = append(keys, key); len(keys) == maxKeysTried {
+		keys = append(keys, key)
+		if len(keys) == maxKeysTried {
 			break
 		}
 	}

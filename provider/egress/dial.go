@@ -43,7 +43,7 @@ func (c *Client) dial(ctx context.Context, network, address string) (net.Conn, e
 	}
 	conn6, err6 := d.DialContext(ctx, "tcp6", net.JoinHostPort(loopback6.String(), port))
 	if err6 != nil {
-		return nil, err4 // the error of 127.0.0.1 says more: many hosts have no ::1
+		return nil, err4 // many hosts have no ::1, so the error of 127.0.0.1 says more
 	}
 	return conn6, nil
 }
@@ -118,7 +118,7 @@ func (c *Client) CheckURL(target string) error {
 	return newDenied(host, "port %d is closed; add %q to %s", port, joinPort(host, port), c.policy.setting)
 }
 
-// portOf returns the port of u, or the default port of its scheme.
+// portOf returns the port of u, or the default port of its scheme. host is the host of u, for the error.
 func portOf(u *url.URL, host string) (uint16, error) {
 	switch {
 	case u.Port() == "" && u.Scheme == "http":

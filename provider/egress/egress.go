@@ -4,8 +4,8 @@
 //
 //	URL ──▶ parse ──▶ resolve ──▶ policy, for every candidate address ──▶ dial ──▶ one answer, never a redirect
 //
-// The dialer applies the policy after name resolution. A name that resolves to another address later gains nothing. The
-// policy checks in this order:
+// The dialer applies the policy after name resolution, so a name that later resolves to another address does not evade
+// the policy. The policy checks in this order:
 //
 //  1. Only TCP is allowed.
 //  2. Unspecified, multicast, link-local and metadata addresses and Curfew's own listeners are denied, even inside an
@@ -14,8 +14,8 @@
 //     port; then only that port is allowed.
 //  4. All others are allowed at port 443 of public addresses only.
 //
-// The package keeps no cookies, uses no proxy, follows no redirect, and limits time and size of every answer. Errors
-// are of type [*Error].
+// The package keeps no cookies, uses no proxy, follows no redirect, and limits the time and the size of every answer.
+// Errors are of type [*Error].
 package egress
 
 import (
@@ -30,7 +30,7 @@ import (
 	"time"
 )
 
-// attemptTimeout limits a whole request; the others limit its steps.
+// attemptTimeout limits a whole request. The other timeouts limit its steps.
 const (
 	attemptTimeout = 5 * time.Second
 	dialTimeout    = 2 * time.Second
@@ -41,9 +41,9 @@ const (
 // maxHeaderBytes limits the header of an answer, in bytes.
 const maxHeaderBytes = 16 << 10
 
-// The numbers of connections. maxConnsPerHost keeps Curfew from flooding a client that has many sessions.
-// maxIdleConnsPerHost is the number of logout tokens that go to one host at a time; with fewer idle connections, some
-// of them would need a new TLS handshake.
+// The limits of connections. maxConnsPerHost keeps Curfew from flooding a client that has many sessions.
+// maxIdleConnsPerHost is the number of logout tokens that Curfew sends to one host at a time. With fewer idle
+// connections, some of them would need a new TLS handshake.
 const (
 	maxConnsPerHost     = 8
 	maxIdleConns        = 128
@@ -53,22 +53,21 @@ const (
 
 // Config has the settings of a Client.
 type Config struct {
-	// Allow is egress.allow: networks in CIDR notation, addresses and host names that may be called although they are
-	// private, or at a port other than 443. An address or name may have a ":port". Names have no wildcards and are in
-	// ASCII.
+	// Allow is egress.allow: networks in CIDR notation, addresses and host names that Curfew may call even if they are
+	// private, and at any port. An address or name may have a ":port". Names have no wildcards and are in ASCII.
 	Allow []string
 
-	// AllowSetting is the name of the setting that gave Allow, for error texts. Empty: egress.allow.
+	// AllowSetting is the name of the setting with Allow, for error texts. Empty: egress.allow.
 	AllowSetting string
 
 	// CA has PEM certificates to trust in addition to the system's.
 	CA []byte
 
-	// FetchesPerMinute is how many documents are fetched from one host in a minute. From all hosts together it is ten
-	// times as many. 0: no limit.
+	// FetchesPerMinute is how many documents are fetched from one host in a minute. The limit for all hosts together is
+	// ten times as high. 0: no limit.
 	FetchesPerMinute int
 
-	// OwnListeners are the host:port pairs that this process or its database listens on. They are never called. An
+	// OwnListeners are the host:port pairs that this process or its database listens on. Curfew does not call them. An
 	// empty or unspecified host stands for all addresses of this machine.
 	OwnListeners []string
 
@@ -90,13 +89,13 @@ type Client struct {
 
 // New returns a client. Its error names every invalid entry of cfg.
 func New(cfg Config) (*Client, error) {
-	p, err := newPolicy(cfg.Allow, cfg.OwnListeners, cmp.Or(cfg.AllowSetting, "egress.allow"))
+	policy, policyErr := newPolicy(cfg.Allow, cfg.OwnListeners, cmp.Or(cfg.AllowSetting, "egress.allow"))
 	roots, caErr := certPoolWith(cfg.CA)
-	if err = errors.Join(err, caErr); err != nil {
+	if err := errors.Join(policyErr, caErr); err != nil {
 		return nil, err
 	}
 	c := &Client{
-		policy:    p,
+		policy:    policy,
 		quota:     fetchQuota{perHost: cfg.FetchesPerMinute},
 		resolver:  cfg.Resolver,
 		now:       cfg.Now,
@@ -141,6 +140,7 @@ func (c *Client) transport(roots *x509.CertPool) *http.Transport {
 // Close closes idle connections.
 func (c *Client) Close() { c.http.CloseIdleConnections() }
 
+// certPoolWith returns the system's certificates together with those in pem. Without pem it returns nil.
 func certPoolWith(pem []byte) (*x509.CertPool, error) {
 	if len(pem) == 0 {
 		return nil, nil // crypto/tls uses the system's certificates

@@ -12,21 +12,22 @@ import (
 	"time"
 )
 
-// minFetchInterval is the minimum time between two requests for one URI, failed ones included. Otherwise a caller could
-// make Curfew flood a third party: forged tokens, each with a new key id, would cause a request for the jwks_uri each.
+// minFetchInterval is the minimum time between two requests for one URI, also after a failed request. Otherwise an
+// attacker could make Curfew flood a third party: each forged token with a new key id would cause a request for the
+// jwks_uri.
 const minFetchInterval = time.Minute
 
-// The limits of all fetched documents together. Beyond a limit, the documents that were fetched longest ago are
-// dropped.
+// The limits of all cached documents together. Above a limit, the cache drops the documents that were fetched longest
+// ago.
 const (
 	maxDocuments     = 1024
 	maxDocumentBytes = 32 << 20
 )
 
-// document is the last good copy of a URI's content, and the error of the last request. A failed request keeps the good
-// copy: otherwise a forged token with an unknown key id could remove a client's keys while its server is down.
+// document is the last good copy of a URI's content, and the error of the last request. A failed request does not remove
+// the good copy: otherwise a forged token with an unknown key id could remove a client's keys while its server is down.
 type document struct {
-	lock    chan struct{} // held by the caller that fetches; other callers wait
+	lock    chan struct{} // full while a caller fetches; other callers wait
 	body    []byte
 	hasBody bool
 	err     error // of the last request
@@ -37,10 +38,10 @@ type document struct {
 }
 
 // FetchJSON returns the JSON document at uri (a jwks_uri or sector_identifier_uri), of at most maxBytes. The document
-// is at most maxAge old; a maxAge below one minute counts as one minute. Callers at the same time wait for one
-// request. If the request fails, FetchJSON returns the last good copy of any age; with maxAge 0 it returns the error
-// instead. The error is an *Error, and is returned again for one minute without a request. The caller must not change
-// the bytes.
+// is at most maxAge old. A maxAge below one minute counts as one minute. Concurrent callers wait for the same request.
+//
+// If the request fails, FetchJSON returns the last good copy, however old it is. If there is none, or if maxAge is 0, it
+// returns an *Error. After a failed request it sends no other for one minute. The caller must not change the bytes.
 func (c *Client) FetchJSON(ctx context.Context, uri string, maxBytes int64, maxAge time.Duration) ([]byte, error) {
 	return c.fetch(ctx, "application/json", uri, maxBytes, maxAge)
 }
@@ -60,11 +61,12 @@ func (c *Client) fetch(ctx context.Context, accept, uri string, maxBytes int64, 
 		return nil, &Error{Class: Canceled, Host: "URL", Err: ctx.Err()}
 	}
 	mustBeFresh := maxAge == 0
-	maxAge = max(maxAge, minFetchInterval)
-	if doc.err != nil {
-		maxAge = minFetchInterval
+	interval := max(maxAge, minFetchInterval)
+	if doc.err != nil { // try again soon
+		interval = minFetchInterval
 	}
-	if now := c.now(); now.Sub(doc.fetchedAt) >= maxAge {
+	now := c.now()
+	if now.Sub(doc.fetchedAt) >= interval {
 		c.refresh(ctx, doc, now, accept, uri, maxBytes)
 	}
 	if doc.err != nil && (mustBeFresh || !doc.hasBody) {
@@ -91,7 +93,7 @@ func (c *Client) refresh(ctx context.Context, doc *document, now time.Time, acce
 	c.mu.Unlock()
 }
 
-// document returns the document for key; a new one is empty.
+// document returns the document with this key. It creates an empty one if there is none.
 func (c *Client) document(key string) *document {
 	c.mu.Lock()
 	defer c.mu.Unlock()

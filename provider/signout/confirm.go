@@ -1,6 +1,7 @@
 package signout
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"slices"
@@ -45,10 +46,7 @@ func (h *Handler) renderConfirmation(
 		Application: h.requestingApp(req),
 		Problem:     req.Problem,
 	}
-	page.Account = user.Name
-	if user.Email != "" {
-		page.Account = user.Email
-	}
+	page.Account = cmp.Or(user.Email, user.Name)
 	if page.Offline, err = h.View.OfflineClientNames(ctx, session.Subject); err != nil {
 		return err
 	}
@@ -90,10 +88,10 @@ func (h *Handler) choices(
 		return nil, err
 	}
 	var choices []templates.SignOutChoice
-	sessionOffered := false // ScopeSession or ScopeAll is among choices
+	sessionOffered := false // choices contains ScopeSession or ScopeAll
 	for _, scope := range logout.ScopeChoices(h.scopeOf(req), session, req.ClientID) {
 		if scope != storage.ScopeClient {
-			if sessionOffered && len(allSessions) < 2 {
+			if sessionOffered && len(allSessions) == 1 {
 				continue
 			}
 			sessionOffered = true

@@ -29,16 +29,29 @@ func (h *Handler) EndSession(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	// Without Fetch Metadata, Origin or an HTML Accept header, a request may come from a client's server. A browser
-	// that POSTs from another site sends no session cookie (SameSite=Lax); it sends the cookie with the GET that the
-	// redirect below asks for.
+	if !signedIn {
+		return h.endWithoutSession(w, r, req)
+	}
+	// §2: the OP MUST ask the user if there is no hint or it does not match the session.
+	mustConfirm := req.Problem != "" || !h.hintMatchesSession(req, &session) || h.Policy.AlwaysConfirm
+	if mustConfirm {
+		return h.renderConfirmation(w, r, req, &session)
+	}
+	return h.endForRequest(w, r, req, &session, h.scopeOf(req))
+}
+
+// endWithoutSession handles a logout request that came without the cookie of an active session.
+func (h *Handler) endWithoutSession(w http.ResponseWriter, r *http.Request, req logoutRequest) error {
+	// The session cookie does not come with a browser's POST from another site (SameSite=Lax). It comes with the GET
+	// after the redirect below, so such a POST must not end anything here.
 	isBrowserPost := r.Method == http.MethodPost && isBrowser(r)
-	if !signedIn && !isBrowserPost && !h.Site.HasSessionCookie(r) {
-		if handled, err := h.endFromBackend(w, r, req); err != nil || handled {
+	if !isBrowserPost && !h.Site.HasSessionCookie(r) {
+		handled, err := h.endFromBackend(w, r, req)
+		if err != nil || handled {
 			return err
 		}
 	}
-	if r.Method == http.MethodPost && !signedIn {
+	if r.Method == http.MethodPost {
 		interactionID, err := h.Site.SealInteraction(w, r, purposeRequest, req, requestLifetime)
 		if err != nil {
 			return err
@@ -46,18 +59,11 @@ func (h *Handler) EndSession(w http.ResponseWriter, r *http.Request) error {
 		web.Redirect(w, h.Site.Path("/end_session?request="+url.QueryEscape(interactionID)))
 		return nil
 	}
-	if !signedIn {
-		return h.renderNoSession(w, r, req)
-	}
-	if req.Problem != "" || !h.hintMatchesSession(req, &session) || h.Policy.AlwaysConfirm {
-		// §2: the OP MUST ask the user if there is no hint or it does not match the session.
-		return h.renderConfirmation(w, r, req, &session)
-	}
-	return h.endForRequest(w, r, req, &session, h.scopeOf(req))
+	return h.renderNoSession(w, r, req)
 }
 
-// scopeOf returns the requesting client's logout scope or, without one, the policy's. On the confirmation page the user
-// can choose another.
+// scopeOf returns the logout scope of the requesting client. Without a client, or if the client has none, it returns
+// the policy's. On the confirmation page the user can choose another.
 func (h *Handler) scopeOf(req logoutRequest) storage.LogoutScope {
 	if req.client == nil {
 		return h.Policy.Scope
@@ -76,7 +82,8 @@ func (h *Handler) endForRequest(
 	clientID, target := req.ClientID, req.Target
 	if clientID == "" {
 		var err error
-		if clientID, target, err = h.offeredTarget(r.Context(), req, session); err != nil {
+		clientID, target, err = h.offeredTarget(r.Context(), req, session)
+		if err != nil {
 			return err
 		}
 	}
@@ -118,7 +125,8 @@ func isSpeculative(r *http.Request) bool {
 // or an Accept header with HTML.
 func isBrowser(r *http.Request) bool {
 	for name, values := range r.Header {
-		if len(values) > 0 && (name == "Origin" || strings.HasPrefix(name, "Sec-Fetch-")) {
+		isFromBrowser := name == "Origin" || strings.HasPrefix(name, "Sec-Fetch-")
+		if isFromBrowser && len(values) > 0 {
 			return true
 		}
 	}
@@ -128,9 +136,12 @@ func isBrowser(r *http.Request) bool {
 // endFromBackend handles a request with a verified hint but without a session cookie, from a client's server or a
 // native app. The client's backend_logout setting decides what ends: by default the client session with the hint's sid.
 // The hint's subject is not used: otherwise an ID token that leaked long ago could end all sessions of a user. The
-// response names no other client of the user. endFromBackend returns true if it wrote the response or if the error is
-// final.
-func (h *Handler) endFromBackend(w http.ResponseWriter, r *http.Request, req logoutRequest) (bool, error) {
+// response names no other client of the user. handled is true if endFromBackend wrote the response.
+func (h *Handler) endFromBackend(
+	w http.ResponseWriter,
+	r *http.Request,
+	req logoutRequest,
+) (handled bool, err error) {
 	if !req.HintVerified || req.Problem != "" || req.client == nil {
 		return false, nil
 	}
@@ -148,9 +159,9 @@ func (h *Handler) endFromBackend(w http.ResponseWriter, r *http.Request, req log
 			slog.Bool("client_session_active", isActive))
 		return false, nil
 	}
-	// Anyone can have an ID token of a client that registered itself. Its hint alone leads nowhere: a link to this
-	// provider must not lead to a stranger's website.
-	redirects := req.Target.URI != "" && !req.client.Dynamic
+	// Anyone can have an ID token of a client that registered itself. Without the user's confirmation, Curfew does not
+	// redirect to such a client: a link to this provider must not lead to a stranger's website.
+	mayRedirect := req.Target.URI != "" && !req.client.Dynamic
 	end := storage.EndRequest{
 		Selector: logout.SelectorForScope(scope, &session, req.ClientID),
 		Cause: storage.Cause{
@@ -160,12 +171,12 @@ func (h *Handler) endFromBackend(w http.ResponseWriter, r *http.Request, req log
 			Address: h.Site.ClientAddress(r),
 		},
 	}
-	if redirects {
+	if mayRedirect {
 		end.Initiator = h.initiatorOf(req, &session)
 	}
 	ended, err := h.Terminator.End(ctx, end)
 	if err != nil {
-		return true, logoutview.NotSignedOut(err)
+		return false, logoutview.NotSignedOut(err)
 	}
 	message := templates.MessageSessionEnded
 	if scope == storage.ScopeClient {
@@ -177,7 +188,7 @@ func (h *Handler) endFromBackend(w http.ResponseWriter, r *http.Request, req log
 			slog.String("client", req.ClientID),
 		)
 	}
-	if redirects {
+	if mayRedirect {
 		h.View.RedirectBack(w, r, ended, req.Target)
 		return true, nil
 	}

@@ -21,7 +21,7 @@ type Store interface {
 	ListGrants(ctx context.Context, subject, client string, offlineOnly bool, at time.Time) ([]storage.Grant, error)
 }
 
-// HintVerifier verifies ID token hints. It also accepts expired ones and those signed by a retired key (RP-Initiated
+// HintVerifier verifies ID token hints. It also accepts expired hints and hints that a retired key signed (RP-Initiated
 // Logout 1.0 §2).
 type HintVerifier interface {
 	VerifyHint(token string) (keys.Hint, error)

@@ -28,16 +28,14 @@ type logoutRequest struct {
 	client *storage.Client // the record of ClientID, or nil
 }
 
-// refused returns an invalid request: it names no client and no return target.
-
-// refused is a request with a problem: nothing of it is followed.
+// refused returns an invalid request, without a client and without a return target.
 func refused(problem templates.ErrorText, client, param string) logoutRequest {
 	return logoutRequest{Problem: problem, ProblemSubject: web.Subject{Client: client, Param: param}}
 }
 
 // validate checks a logout request (RP-Initiated Logout 1.0 §2, §3). It ignores logout_hint, because the cookie names
-// the session, and ui_locales, because pages exist in one language. An invalid request has a Problem and redirects
-// nowhere, but the user may still sign out.
+// the session, and ui_locales, because pages exist in one language. An invalid request gets a Problem and no return
+// target, but the user may still sign out.
 func (h *Handler) validate(ctx context.Context, params url.Values) (logoutRequest, error) {
 	var req logoutRequest
 	if text := params.Get("id_token_hint"); text != "" {
@@ -57,8 +55,8 @@ func (h *Handler) validate(ctx context.Context, params url.Values) (logoutReques
 		req.ClientID = id
 	}
 	if req.ClientID == "" {
-		// §3: without a client, post_logout_redirect_uri cannot be verified, so that Curfew never redirects there. The
-		// page may offer it as a link; see offeredTarget.
+		// §3: without a client, Curfew cannot verify post_logout_redirect_uri, so it never redirects there. The page may
+		// offer the URI as a link; see offeredTarget.
 		req.Unverified = logoutview.ReturnTarget{
 			URI:     params.Get("post_logout_redirect_uri"),
 			State:   params.Get("state"),
@@ -129,7 +127,7 @@ func (h *Handler) hintMatchesSession(req logoutRequest, session *storage.Session
 	return h.SubjectFor(session.Subject, req.client) == req.HintSubject
 }
 
-// requestingApp returns the requesting client for display on a page, or nil if there is none.
+// requestingApp returns the requesting client for display on a page, or nil if the request has no client.
 func (h *Handler) requestingApp(req logoutRequest) *templates.App {
 	if req.client == nil {
 		return nil
@@ -162,9 +160,9 @@ func (h *Handler) readRequest(r *http.Request) (logoutRequest, error) {
 	return h.validate(r.Context(), params)
 }
 
-// offeredTarget handles the return target of a request that names no client. If a client of the session has registered
-// it, offeredTarget returns it with that client's ID, and the page offers it as a link. The user has confirmed the
-// logout before.
+// offeredTarget returns the return target of a request without a client, if a client of the session has registered the
+// target. clientID is that client. The signed-out page offers the target as a link. The user has confirmed the logout
+// before.
 func (h *Handler) offeredTarget(
 	ctx context.Context,
 	req logoutRequest,
@@ -175,10 +173,13 @@ func (h *Handler) offeredTarget(
 	}
 	for _, clientSession := range session.ClientSessions {
 		client, err := h.Store.Client(ctx, clientSession.Client)
-		switch {
-		case ignoreNotFound(err) != nil:
+		if errors.Is(err, storage.ErrNotFound) {
+			continue
+		}
+		if err != nil {
 			return "", logoutview.ReturnTarget{}, err
-		case err == nil && !client.Disabled && client.AllowsPostLogoutRedirectURI(req.Unverified.URI):
+		}
+		if !client.Disabled && client.AllowsPostLogoutRedirectURI(req.Unverified.URI) {
 			return client.ClientID, req.Unverified, nil
 		}
 	}

@@ -59,8 +59,8 @@ func (s *Site) nearestUntrustedHop(proxy netip.Addr, header http.Header) (netip.
 }
 
 func (s *Site) isTrustedProxy(addr netip.Addr) bool {
-	for _, p := range s.TrustedProxies {
-		if p.Contains(addr) {
+	for _, network := range s.TrustedProxies {
+		if network.Contains(addr) {
 			return true
 		}
 	}
@@ -69,8 +69,8 @@ func (s *Site) isTrustedProxy(addr netip.Addr) bool {
 
 // forwardedHops returns the hops that the proxies reported, the nearest last. It ignores empty list elements (RFC 9110
 // §5.6.1).
-func forwardedHops(h http.Header) ([]string, error) {
-	if lines := h.Values("X-Forwarded-For"); len(lines) > 0 {
+func forwardedHops(header http.Header) ([]string, error) {
+	if lines := header.Values("X-Forwarded-For"); len(lines) > 0 {
 		var hops []string
 		for hop := range strings.SplitSeq(strings.Join(lines, ","), ",") {
 			if hop = strings.TrimSpace(hop); hop != "" {
@@ -79,7 +79,7 @@ func forwardedHops(h http.Header) ([]string, error) {
 		}
 		return hops, nil
 	}
-	return parseForwarded(strings.Join(h.Values("Forwarded"), ","))
+	return parseForwarded(strings.Join(header.Values("Forwarded"), ","))
 }
 
 // parseForwarded returns the for parameters of a Forwarded header (RFC 7239 §4).
@@ -107,7 +107,8 @@ func parseForwarded(text string) (hops []string, err error) {
 
 // splitUnquoted splits text at the separators outside of quoted strings. It returns an error for an unclosed quote.
 func splitUnquoted(text string, separator byte) (parts []string, err error) {
-	start, quoted := 0, false
+	start := 0 // of the current part
+	quoted := false
 	for i := 0; i < len(text); i++ {
 		switch {
 		case text[i] == '"':
@@ -133,9 +134,12 @@ func parseHop(text string) (netip.Addr, error) {
 		hop = hop[1 : len(hop)-1]
 	}
 	host := hop
-	if address, port, ok := cutPort(hop); ok && isNodePort(port) {
+	hasBrackets := strings.HasPrefix(hop, "[") && strings.HasSuffix(hop, "]")
+	address, port, hasPort := cutPort(hop)
+	switch {
+	case hasPort && isNodePort(port):
 		host = address
-	} else if strings.HasPrefix(hop, "[") && strings.HasSuffix(hop, "]") {
+	case hasBrackets:
 		host = hop[1 : len(hop)-1]
 	}
 	if addr, err := netip.ParseAddr(host); err == nil {
@@ -164,9 +168,15 @@ func isNodePort(text string) bool {
 	return text != "" && len(text) <= 5 && strings.Trim(text, "0123456789") == ""
 }
 
-// Networks returns the networks that count as the sender of an attempt from address, the smallest first. An IPv4
-// address counts alone. An IPv6 address counts as its /64, which every subscriber has, and as its /48, which large
-// subscribers have. If address is no IP address, Networks returns none.
+// The prefix lengths of IPv6 networks that one subscriber gets.
+const (
+	subscriberPrefixLength = 64
+	sitePrefixLength       = 48 // for large subscribers
+)
+
+// Networks returns the networks that attempt limits apply to for an attempt from address, the smallest first. For an
+// IPv4 address it is the address alone. For an IPv6 address it is the /64 and the /48, because one subscriber can use
+// all addresses in it. If address is not an IP address, Networks returns none.
 func Networks(address string) []netip.Prefix {
 	addr, err := netip.ParseAddr(address)
 	if err != nil {
@@ -176,8 +186,8 @@ func Networks(address string) []netip.Prefix {
 	if addr.Is4() {
 		return []netip.Prefix{netip.PrefixFrom(addr, addr.BitLen())}
 	}
-	subscriber := netip.PrefixFrom(addr, 64).Masked()
-	site := netip.PrefixFrom(addr, 48).Masked()
+	subscriber := netip.PrefixFrom(addr, subscriberPrefixLength).Masked()
+	site := netip.PrefixFrom(addr, sitePrefixLength).Masked()
 	return []netip.Prefix{subscriber, site}
 }
 

@@ -7,8 +7,8 @@ import (
 	"github.com/curfew-id/curfew/templates"
 )
 
-// App returns the client for display on a page. redirectURI is where the browser goes from the page, or "". The logo is
-// shown only if ShowLogos is set, because the client's owner chooses it.
+// App returns the client for display on a page. redirectURI is the URI to which the browser goes from the page, or "".
+// App has the logo only if ShowLogos is set, because the owner of the client chooses the image.
 func (s *Site) App(c *storage.Client, redirectURI string) *templates.App {
 	app := &templates.App{
 		Name:           c.ClientName,

@@ -20,13 +20,17 @@ const (
 	cookieSession      = "curfew-session" // the secret of the session
 	cookieBrowser      = "curfew-flow"    // a random browser ID, to which interactions are bound
 	cookieDevice       = "curfew-device"  // sealed: the users who have signed in here before, for the attempt limits
-	cookieRemembered   = "curfew-second"  // the secret of a browser that is not asked for the second factor
+	cookieRemembered   = "curfew-second"  // the secret of a browser whose users are not asked for a second factor
 	cookieBrowserState = "curfew-state"   // browser state of Session Management 1.0 §3.2, readable by the OP iframe
 	cookieSignOuts     = "curfew-left"    // sealed: recent sign-outs, after which a sign-in must not be silent
 	cookieFrames       = "curfew-frames"  // the logout whose front-channel iframes this browser may load
 
 	deviceLifetime  = 400 * 24 * time.Hour // the maximum that browsers allow
 	signOutLifetime = 2 * time.Minute
+
+	issuerHashLength = 6  // characters of the hash of the issuer in a cookie's name
+	keyHashLength    = 16 // characters of the hash of a user or client in a cookie
+	framesHashLength = 22 // characters of the hash of a logout in a cookie
 )
 
 // cookieName returns the full name of a cookie. Browsers do not separate the cookies of a host by port, so an issuer
@@ -35,7 +39,7 @@ const (
 func (s *Site) cookieName(name string) string {
 	_, rest, _ := strings.Cut(s.Issuer, "://")
 	if strings.ContainsAny(rest, ":/") {
-		name += "-" + storage.HashOf("issuer " + s.Issuer).String()[:6]
+		name += "-" + storage.HashOf("issuer " + s.Issuer).String()[:issuerHashLength]
 	}
 	switch {
 	case !s.Secure():
@@ -46,8 +50,8 @@ func (s *Site) cookieName(name string) string {
 	return "__Host-" + name
 }
 
-// setCookie sets a cookie. A positive lifetime is how long the browser keeps it. With 0 the browser keeps it until it
-// closes, and with a negative lifetime it deletes the cookie.
+// setCookie sets a cookie. The browser keeps the cookie for lifetime. If lifetime is 0, the browser keeps it until the
+// browser closes. If lifetime is negative, the browser deletes the cookie.
 func (s *Site) setCookie(w http.ResponseWriter, name, value string, lifetime time.Duration) {
 	c := &http.Cookie{
 		Name:     s.cookieName(name),
@@ -146,16 +150,16 @@ func (s *Site) BrowserStateCookieName() string { return s.cookieName(cookieBrows
 
 // browserID returns the ID of this browser, to which interactions are bound. If the browser has none, it gets one.
 func (s *Site) browserID(w http.ResponseWriter, r *http.Request) string {
-	if v := s.cookie(r, cookieBrowser); len(v) == len(keys.Random("")) {
-		return v
+	newID := keys.Random("")
+	if id := s.cookie(r, cookieBrowser); len(id) == len(newID) {
+		return id
 	}
-	v := keys.Random("")
 	if !withholdsCookies(r) {
-		s.setCookie(w, cookieBrowser, v, 0)
+		s.setCookie(w, cookieBrowser, newID, 0)
 	}
 	// Further interactions in the same response are bound to the same ID.
-	r.AddCookie(&http.Cookie{Name: s.cookieName(cookieBrowser), Value: v})
-	return v
+	r.AddCookie(&http.Cookie{Name: s.cookieName(cookieBrowser), Value: newID})
+	return newID
 }
 
 // withholdsCookies reports whether the browser omits SameSite=Lax cookies from this request: it comes from another site
@@ -172,7 +176,7 @@ func withholdsCookies(r *http.Request) bool {
 // RememberedBrowser returns the secret of a browser that was remembered for the second factor; empty if it was not.
 func (s *Site) RememberedBrowser(r *http.Request) string { return s.cookie(r, cookieRemembered) }
 
-// SetRememberedBrowser gives the browser the secret with which it is not asked for the second factor.
+// SetRememberedBrowser sets the secret of a browser that is not asked for the second factor.
 func (s *Site) SetRememberedBrowser(w http.ResponseWriter, secret string, lifetime time.Duration) {
 	s.setCookie(w, cookieRemembered, secret, lifetime)
 }
@@ -187,7 +191,7 @@ type device struct {
 const maxDeviceUsers = 5
 
 // deviceUserHash returns the hash by which a device cookie names a user.
-func deviceUserHash(subject string) string { return storage.HashOf(subject).String()[:16] }
+func deviceUserHash(subject string) string { return storage.HashOf(subject).String()[:keyHashLength] }
 
 // Device returns the ID of this browser if the user has signed in with it before, else "".
 func (s *Site) Device(r *http.Request, subject string) string {
@@ -229,15 +233,17 @@ func (s *Site) readDevice(r *http.Request) device {
 	return d
 }
 
-// recentSignOuts is the content of the sign-outs cookie: when the user of this browser signed out of which client, as
-// Unix milliseconds by signOutKey.
+// recentSignOuts is the content of the sign-outs cookie. It maps the signOutKey of a client to the time at which the
+// user of this browser signed out of the client, in Unix milliseconds.
 type recentSignOuts map[string]int64
 
 // maxSignOuts is the maximum number of clients in the sign-outs cookie.
 const maxSignOuts = 20
 
 // signOutKey returns the hash by which recentSignOuts names a client.
-func signOutKey(client string) string { return storage.HashOf("left " + client).String()[:16] }
+func signOutKey(client string) string {
+	return storage.HashOf("left " + client).String()[:keyHashLength]
+}
 
 // RememberSignOut records that the user of this browser has just signed out of these clients. It keeps at most
 // maxSignOuts.
@@ -286,7 +292,7 @@ func (s *Site) readSignOuts(r *http.Request) recentSignOuts {
 
 // writeSignOuts sets the sign-outs cookie, or deletes it if signOuts is empty.
 func (s *Site) writeSignOuts(w http.ResponseWriter, r *http.Request, signOuts recentSignOuts) {
-	for key := range signOuts {
+	for key := range signOuts { // it does not matter which of them are removed
 		if len(signOuts) <= maxSignOuts {
 			break
 		}
@@ -325,4 +331,6 @@ func (s *Site) TakeFrames(w http.ResponseWriter, r *http.Request, cause string) 
 }
 
 // framesKey returns the hash by which the frames cookie names a logout.
-func framesKey(cause string) string { return storage.HashOf("frames " + cause).String()[:22] }
+func framesKey(cause string) string {
+	return storage.HashOf("frames " + cause).String()[:framesHashLength]
+}

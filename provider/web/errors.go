@@ -16,14 +16,14 @@ type Subject struct {
 	Value  string // the loggable part of its value; see LoggableURI
 }
 
-// PageError is an error that is answered with a page, because it must not go to a client. Package templates has the
+// PageError is an error that a page shows to the user, because it must not go to a client. Package templates has the
 // texts. Reason, Subject and Err are only logged.
 type PageError struct {
-	Status     int                 // default 400
+	Status     int                 // HTTP status; 0 counts as 400
 	Text       templates.ErrorText // the key of the page's texts; empty: the texts for Status
 	Value      string              // a value in the texts: the host of a redirect URI or the name of a parameter
-	LinkURL    string              // where the link on the page leads
-	Link       templates.ErrorLink // the text of that link
+	LinkURL    string              // the target of the link on the page
+	Link       templates.ErrorLink // the key of the text of that link
 	RetryAfter time.Duration       // for 429 and 503
 	Reason     string              // the reason for the log, if Text does not say it
 	Subject    Subject
@@ -70,7 +70,7 @@ func (e OAuthError) Error() string { return e.Code + ": " + e.Description }
 // Unwrap returns the cause.
 func (e OAuthError) Unwrap() error { return e.Err }
 
-// About returns a copy of the error that names the wrong parameter for the log.
+// About returns a copy of the error with the wrong parameter, which is only logged.
 func (e OAuthError) About(param string) OAuthError {
 	e.Subject.Param = param
 	return e

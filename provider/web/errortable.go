@@ -220,7 +220,7 @@ var table = []tableRow{
 	},
 }
 
-// unknown holds the responses to all other errors. They do not say what failed; only the log does.
+// unknown has the responses to all other errors. They do not say what failed; only the log says it.
 var unknown = tableRow{
 	page:          PageError{Status: http.StatusInternalServerError},
 	authorization: unknownAuthorization,

@@ -11,7 +11,7 @@ import (
 // response.
 type Handler func(w http.ResponseWriter, r *http.Request) error
 
-// Handle returns the http.Handler of h. Only here an error becomes an error page.
+// Handle returns an http.Handler that calls h. It is the only place where an error becomes an error page.
 func (s *Site) Handle(h Handler) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if err := h(w, r); err != nil {
@@ -23,7 +23,12 @@ func (s *Site) Handle(h Handler) http.HandlerFunc {
 // renderError writes the error page and logs the reason.
 func (s *Site) renderError(w http.ResponseWriter, r *http.Request, e PageError) {
 	status := e.status()
-	LogRefusal(r.Context(), s.Logger(), Refusal{Status: status, Reason: e.Error(), Subject: e.Subject, Err: e.Err})
+	LogRefusal(r.Context(), s.Logger(), Refusal{
+		Status:  status,
+		Reason:  e.Error(),
+		Subject: e.Subject,
+		Err:     e.Err,
+	})
 	PageHeaders(w, PagePolicy{FormsToSelf: true})
 	if e.RetryAfter > 0 {
 		w.Header().Set("Retry-After", RetryAfter(e.RetryAfter))

@@ -10,11 +10,13 @@ import (
 
 // PagePolicy lists the differences of one page from the strict default headers.
 type PagePolicy struct {
-	// FormsToSelf sets form-action 'self'. Pages whose forms lead to a client must not set it, because Chromium applies
-	// form-action to the redirects of the client too.
+	// FormsToSelf says that the page has forms and that every form leads to a page of Curfew. It sets form-action
+	// 'self'. A page must not set it if the response to a form may redirect to a client, because Chromium applies
+	// form-action to such a redirect too.
 	FormsToSelf bool
 
-	// HasForms sets a Referrer-Policy with which Chromium sends the page's Origin with forms, instead of "null".
+	// HasForms says that the page has forms. It sets a Referrer-Policy with which Chromium sends the origin of the page
+	// with a form, instead of "null". FormsToSelf includes it.
 	HasForms bool
 
 	FrameOrigins []string // origins that the page may frame
@@ -54,16 +56,18 @@ func PageHeaders(w http.ResponseWriter, p PagePolicy) {
 	}
 }
 
-// cspSources returns the distinct origins. Clients register them, so an origin with a character that would change the
-// policy is left out.
+// cspSources returns the distinct origins. Clients register them, so cspSources omits an origin with a character that
+// would change the policy.
 func cspSources(origins []string) []string {
-	var list []string
-	for _, o := range origins {
-		if !slices.Contains(list, o) && !strings.ContainsAny(o, "; ,'\"*") {
-			list = append(list, o)
+	const policyCharacters = "; ,'\"*"
+	var sources []string
+	for _, origin := range origins {
+		changesPolicy := strings.ContainsAny(origin, policyCharacters)
+		if !changesPolicy && !slices.Contains(sources, origin) {
+			sources = append(sources, origin)
 		}
 	}
-	return list
+	return sources
 }
 
 // baseHeaders sets the headers of every response.

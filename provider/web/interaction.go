@@ -16,8 +16,8 @@ import (
 // browser or has expired.
 var ErrInteraction = errors.New("this page is out of date or was opened in another browser")
 
-// MaxInteractionSize is the maximum length of a sealed interaction, in bytes. It stands in the path of a URL, so
-// proxies must accept URLs of this length.
+// MaxInteractionSize is the maximum length of a sealed interaction, in bytes. URLs contain interactions, so proxies must
+// accept URLs of this length.
 const MaxInteractionSize = 20 << 10
 
 // ErrInteractionSize says that an interaction would be longer than MaxInteractionSize.
@@ -31,8 +31,8 @@ type sealedInteraction struct {
 	Value       json.RawMessage `json:"v"`
 }
 
-// SealInteraction seals v for this browser and purpose until lifetime has passed. If the browser has no flow cookie, it
-// gets one.
+// SealInteraction seals v for this browser and purpose. The result can be opened until lifetime has passed. If the
+// browser has no flow cookie, SealInteraction sets one.
 func (s *Site) SealInteraction(
 	w http.ResponseWriter,
 	r *http.Request,

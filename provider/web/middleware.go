@@ -20,12 +20,15 @@ func RequestID(ctx context.Context) string {
 	return id
 }
 
+// requestIDLength is the number of characters of a request ID.
+const requestIDLength = 16
+
 // Wrap gives every request an ID, a limit for all its waits for the store, the common headers, one log line, and an
 // error page after a panic. It must wrap the mux directly, so that it can log the pattern of the matched route.
 func (s *Site) Wrap(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := s.Now()
-		id := rand.Text()[:16]
+		id := rand.Text()[:requestIDLength]
 		ctx := context.WithValue(r.Context(), requestIDKey{}, id)
 		r = r.WithContext(storage.WithWaitLimit(ctx, storage.RequestWait))
 		s.baseHeaders(w)
@@ -33,7 +36,7 @@ func (s *Site) Wrap(next http.Handler) http.Handler {
 		rec := &recorder{ResponseWriter: w}
 		defer func() {
 			if v := recover(); v != nil {
-				if v == http.ErrAbortHandler {
+				if v == http.ErrAbortHandler { // net/http expects this panic
 					panic(v)
 				}
 				s.Logger().ErrorContext(r.Context(), "panic in a handler", "panic", v, "stack", string(debug.Stack()))
@@ -63,7 +66,7 @@ func routePattern(r *http.Request) string {
 	return "/" + path
 }
 
-// LogAtDebug logs the requests to next at level DEBUG. It is for static files and health checks, which are many.
+// LogAtDebug logs the requests to next at level DEBUG. It is for static files and health checks, which are frequent.
 func LogAtDebug(next http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if rec, ok := w.(*recorder); ok {
@@ -123,8 +126,8 @@ func (h LogHandler) WithAttrs(a []slog.Attr) slog.Handler { return LogHandler{h.
 // WithGroup returns a LogHandler, so that derived loggers add the request ID too.
 func (h LogHandler) WithGroup(name string) slog.Handler { return LogHandler{h.Handler.WithGroup(name)} }
 
-// SameOrigin refuses forms that a page of another origin submits. It checks Sec-Fetch-Site or, if the browser sends
-// none, Origin. It compares Origin with the issuer, because a proxy may change the Host header.
+// SameOrigin refuses forms that a page of another origin submits. It checks Sec-Fetch-Site or, if the browser does not
+// send that header, Origin. It compares Origin with the issuer, because a proxy may change the Host header.
 func (s *Site) SameOrigin(next http.Handler) http.Handler {
 	protection := http.NewCrossOriginProtection()
 	_ = protection.AddTrustedOrigin(Origin(s.Issuer)) // the issuer always has a valid origin

@@ -16,7 +16,8 @@ const MaxFormSize = 64 << 10
 // RepeatedParamError says that a request contains a parameter more than once (RFC 6749 §3.1).
 type RepeatedParamError struct{ Name string }
 
-// Error names the parameter only if the name is loggable: the request chose it, and users and clients see this text.
+// Error returns a text with the name of the parameter. It omits a name that is not loggable, because users and clients
+// see the text and the name comes from the request.
 func (e RepeatedParamError) Error() string {
 	if e.loggableName() == "" {
 		return "a parameter is given more than once"
@@ -41,14 +42,14 @@ var (
 	ErrFormSize = errors.New("the request is larger than 64 kB")
 )
 
-// Params reads the parameters of a browser's request: the query and, for a POST, the form. A parameter that occurs
-// twice gives a RepeatedParamError, unless it is one of repeatable. Params also returns the parameters with that error,
-// so that the caller can find the client to which the error goes.
+// Params reads the parameters of a browser's request: the query and, for a POST, the form. It returns a
+// RepeatedParamError if a parameter occurs more than once, except the repeatable ones. With that error it also returns
+// the parameters, so that the caller can find the client to which the error goes.
 func Params(r *http.Request, repeatable ...string) (url.Values, error) {
 	if len(r.URL.RawQuery) > MaxFormSize {
 		return nil, ErrFormSize
 	}
-	query := r.URL.RawQuery
+	encoded := r.URL.RawQuery
 	if r.Method == http.MethodPost {
 		mediaType, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 		if err != nil || mediaType != "application/x-www-form-urlencoded" {
@@ -61,10 +62,10 @@ func Params(r *http.Request, repeatable ...string) (url.Values, error) {
 		if len(body) > MaxFormSize {
 			return nil, ErrFormSize
 		}
-		query += "&" + string(body)
+		encoded += "&" + string(body)
 	}
 	// url.ParseQuery refuses a raw semicolon. RFC 3986 §3.4 allows it in a query, where only & separates parameters.
-	values, err := url.ParseQuery(strings.ReplaceAll(query, ";", "%3B"))
+	values, err := url.ParseQuery(strings.ReplaceAll(encoded, ";", "%3B"))
 	if err != nil {
 		return nil, ErrForm
 	}
@@ -75,7 +76,7 @@ func Params(r *http.Request, repeatable ...string) (url.Values, error) {
 		}
 	}
 	if len(repeated) > 0 {
-		return values, RepeatedParamError{slices.Min(repeated)} // always the same one
+		return values, RepeatedParamError{slices.Min(repeated)} // the same request always gets the same error
 	}
 	return values, nil
 }

@@ -8,7 +8,7 @@ import (
 	"strings"
 )
 
-// maxLoggedBytes is the maximum length of logged texts that a request chose.
+// maxLoggedBytes is the maximum length of a logged text from a request.
 const maxLoggedBytes = 200
 
 // refusedMessage is the message of the log line of a refusal. RefusalLog reads these lines.
@@ -24,29 +24,30 @@ type Refusal struct {
 }
 
 // LogRefusal writes one line: at level INFO for a refusal, at [ErrorLevel] for a failure.
-func LogRefusal(ctx context.Context, log *slog.Logger, f Refusal) {
-	level, message := slog.LevelInfo, refusedMessage
-	if f.Err != nil {
+func LogRefusal(ctx context.Context, log *slog.Logger, refusal Refusal) {
+	message := refusedMessage
+	level := slog.LevelInfo
+	if refusal.Err != nil {
 		message = "request failed"
 		level = ErrorLevel(ctx)
 	}
 	var attrs []slog.Attr
 	for _, a := range []struct{ name, text string }{
-		{"reason", f.Reason},
-		{"code", f.Code},
-		{"client", f.Subject.Client},
-		{"param", f.Subject.Param},
-		{"value", f.Subject.Value},
+		{"reason", refusal.Reason},
+		{"code", refusal.Code},
+		{"client", refusal.Subject.Client},
+		{"param", refusal.Subject.Param},
+		{"value", refusal.Subject.Value},
 	} {
 		if a.text != "" {
 			attrs = append(attrs, slog.String(a.name, Loggable(a.text)))
 		}
 	}
-	if f.Status != 0 {
-		attrs = append(attrs, slog.Int("status", f.Status))
+	if refusal.Status != 0 {
+		attrs = append(attrs, slog.Int("status", refusal.Status))
 	}
-	if f.Err != nil {
-		attrs = append(attrs, slog.Any("err", f.Err))
+	if refusal.Err != nil {
+		attrs = append(attrs, slog.Any("err", refusal.Err))
 	}
 	log.LogAttrs(ctx, level, message, attrs...)
 }
@@ -57,13 +58,13 @@ func (e OAuthError) refusal() Refusal {
 	if reason == "" {
 		reason = e.Description
 	}
-	f := Refusal{Status: e.Status, Code: e.Code, Reason: reason, Subject: e.Subject}
+	refusal := Refusal{Status: e.Status, Code: e.Code, Reason: reason, Subject: e.Subject}
 	if e.isFailure() {
-		f.Err = e.Err
+		refusal.Err = e.Err
 	} else if e.Err != nil {
-		f.Reason += ": " + e.Err.Error()
+		refusal.Reason += ": " + e.Err.Error()
 	}
-	return f
+	return refusal
 }
 
 // isFailure reports whether Curfew, not the client, caused the error.

@@ -25,9 +25,10 @@ type ClientRefusal struct {
 }
 
 // RefusalLog keeps the last refusals of each client in memory, for the operator who connects an app. It takes them
-// from the log, so that every line of LogRefusal is there. The zero value is ready; it is safe for concurrent use.
+// from the log, so that it has every line of LogRefusal. The zero value can be used. It is safe for concurrent use.
 type RefusalLog struct {
-	// IsClient reports whether a client_id is registered. Others are not kept: anyone can send them.
+	// IsClient reports whether a client_id is registered. RefusalLog does not keep refusals of other client_ids, which
+	// anyone can send. nil: it keeps none.
 	IsClient func(ctx context.Context, id string) bool
 
 	mu       sync.Mutex
@@ -52,7 +53,7 @@ type refusalHandler struct {
 	next slog.Handler
 }
 
-// Enabled also returns true for the level of refusals, whatever level the log has.
+// Enabled returns true for the level of refusals too, even if next does not log at that level.
 func (h refusalHandler) Enabled(ctx context.Context, level slog.Level) bool {
 	return level == slog.LevelInfo || h.next.Enabled(ctx, level)
 }
@@ -75,7 +76,7 @@ func (h refusalHandler) WithGroup(name string) slog.Handler {
 	return refusalHandler{h.log, h.next.WithGroup(name)}
 }
 
-// keep adds the refusal of a log record, if it names a registered client.
+// keep adds the refusal in a log record, if its client is registered.
 func (l *RefusalLog) keep(ctx context.Context, record slog.Record) {
 	var client string
 	refusal := ClientRefusal{At: record.Time.UTC(), RequestID: RequestID(ctx)}
@@ -102,19 +103,22 @@ func (l *RefusalLog) keep(ctx context.Context, record slog.Record) {
 	if l.byClient == nil {
 		l.byClient = map[string][]ClientRefusal{}
 	}
-	if _, known := l.byClient[client]; !known && len(l.byClient) >= maxRefusedClients {
-		delete(l.byClient, l.oldest())
+	_, isKnown := l.byClient[client]
+	if !isKnown && len(l.byClient) >= maxRefusedClients {
+		delete(l.byClient, l.leastRecentClient())
 	}
 	list := append(l.byClient[client], refusal)
 	l.byClient[client] = list[max(0, len(list)-maxRefusalsPerClient):]
 }
 
-// oldest returns the client whose last refusal was the longest ago.
-func (l *RefusalLog) oldest() (client string) {
-	var oldest time.Time
+// leastRecentClient returns the client whose last refusal was the longest ago.
+func (l *RefusalLog) leastRecentClient() (client string) {
+	var earliest time.Time // the last refusal of client
 	for id, list := range l.byClient {
-		if last := list[len(list)-1].At; client == "" || last.Before(oldest) {
-			client, oldest = id, last
+		last := list[len(list)-1].At
+		if client == "" || last.Before(earliest) {
+			client = id
+			earliest = last
 		}
 	}
 	return client

@@ -30,7 +30,7 @@ type Site struct {
 	Sessions       SessionStore
 	Sealer         Sealer
 	Now            func() time.Time
-	TrustedProxies []netip.Prefix // their X-Forwarded-For or Forwarded is believed
+	TrustedProxies []netip.Prefix // proxies whose X-Forwarded-For and Forwarded headers count
 	Log            *slog.Logger   // nil: the default logger
 
 	HSTS         HSTS
@@ -43,7 +43,7 @@ type Site struct {
 // URL returns the absolute URL of path at this provider. It does not depend on the request.
 func (s *Site) URL(path string) string { return s.Issuer + path }
 
-// Path returns path with the issuer's own path in front, if the issuer has one.
+// Path returns the path of the issuer followed by path.
 func (s *Site) Path(path string) string { return s.issuerPath() + path }
 
 // Secure reports whether the issuer uses https.
@@ -64,8 +64,8 @@ func (s *Site) Logger() *slog.Logger {
 	return slog.Default()
 }
 
-// Redirect answers with 303, so that the browser does not repeat a form's body at target (RFC 9700 §4.12). It does not
-// change target, unlike http.Redirect.
+// Redirect redirects the browser to target with status 303, so that the browser does not send the body of a form to
+// target (RFC 9700 §4.12). Unlike http.Redirect, it does not change target.
 func Redirect(w http.ResponseWriter, target string) {
 	w.Header().Set("Location", target)
 	w.Header().Set("Cache-Control", "no-store")

@@ -13,8 +13,9 @@ import (
 	"code.dny.dev/ssrf"
 )
 
-// cloudMetadataAddrs are the addresses at which clouds give the machine's credentials to any local caller. Link-local
-// addresses are not in the list, since all of them are blocked. An allowed network does not open these addresses.
+// cloudMetadataAddrs are the addresses at which clouds give the credentials of the machine to every local caller. An
+// allowed network does not allow these addresses. The list has no link-local addresses, because the policy denies all
+// of them.
 var cloudMetadataAddrs = []netip.Addr{
 	netip.MustParseAddr("fd00:ec2::254"),   // AWS
 	netip.MustParseAddr("fd20:ce::254"),    // Google Cloud
@@ -23,14 +24,14 @@ var cloudMetadataAddrs = []netip.Addr{
 	netip.MustParseAddr("192.0.0.192"),     // Oracle Cloud
 }
 
-// policy decides which addresses may be called.
+// policy decides which addresses Curfew may call.
 type policy struct {
 	setting      string         // the name of the setting that allows addresses, for error texts
 	networks     []netip.Prefix // allowed networks
 	addrs        []target       // allowed single addresses
 	names        []target       // allowed host names
 	ownListeners []netip.AddrPort
-	publicAddrs  *ssrf.Guardian // knows from IANA's registries which addresses are public
+	publicAddrs  *ssrf.Guardian // has the public addresses of IANA's registries
 }
 
 // target is an entry host[:port] of egress.allow. Port 0 means any port.
@@ -40,8 +41,10 @@ type target struct {
 }
 
 func (t target) matches(host string, port uint16) bool {
-	return t.host == host && (t.port == 0 || t.port == port)
+	return t.host == host && t.matchesPort(port)
 }
+
+func (t target) matchesPort(port uint16) bool { return t.port == 0 || t.port == port }
 
 func newPolicy(allow, ownListeners []string, setting string) (policy, error) {
 	p := policy{setting: setting, publicAddrs: ssrf.New(ssrf.WithAnyPort())}
@@ -167,7 +170,8 @@ func listenerAddrs(listener string) ([]netip.AddrPort, error) {
 // check returns an error if addr must not be called. host is the name or address in the URL, in canonical spelling. The
 // error is an *Error of class [Denied] and says what to add to egress.allow.
 func (p *policy) check(host string, addr netip.AddrPort) error {
-	ip, port := normalizeAddr(addr.Addr()), addr.Port()
+	ip := normalizeAddr(addr.Addr())
+	port := addr.Port()
 	if err := p.checkAddr(host, ip, port); err != nil {
 		return err
 	}
@@ -214,14 +218,14 @@ func (p *policy) checkAddr(host string, ip netip.Addr, port uint16) error {
 	return nil
 }
 
-// mayAllowPort reports whether an entry could allow a port of the host, whatever address the host has.
+// mayAllowPort reports whether an entry could allow this port of the host. The addresses of the host are not known.
 func (p *policy) mayAllowPort(host string, port uint16) bool {
-	return len(p.networks) > 0 ||
-		slices.ContainsFunc(p.names, func(t target) bool { return t.matches(host, port) }) ||
-		slices.ContainsFunc(p.addrs, func(t target) bool { return t.port == 0 || t.port == port })
+	nameAllowed := slices.ContainsFunc(p.names, func(t target) bool { return t.matches(host, port) })
+	someAddrAllowed := slices.ContainsFunc(p.addrs, func(t target) bool { return t.matchesPort(port) })
+	return nameAllowed || someAddrAllowed || len(p.networks) > 0
 }
 
-// alwaysBlockedReason names the kind of an address that an allowed network or name does not open. It returns "" for
+// alwaysBlockedReason returns the kind of an address that only an entry for the single address allows. It returns "" for
 // all other addresses.
 func (p *policy) alwaysBlockedReason(ip netip.Addr, port uint16) string {
 	switch {
@@ -261,10 +265,10 @@ func isLocalAddr(ip netip.Addr) bool {
 	}
 	addrs, err := net.InterfaceAddrs()
 	if err != nil {
-		return true // unknown: the address must be treated as local
+		return true // it is not known, so treat the address as local
 	}
-	return slices.ContainsFunc(addrs, func(a net.Addr) bool {
-		prefix, err := netip.ParsePrefix(a.String())
+	return slices.ContainsFunc(addrs, func(addr net.Addr) bool {
+		prefix, err := netip.ParsePrefix(addr.String())
 		return err == nil && normalizeAddr(prefix.Addr()) == ip
 	})
 }
@@ -277,8 +281,8 @@ var (
 	compatible = netip.MustParsePrefix("::/96")          // RFC 4291 §2.5.5.1
 )
 
-// embeddedIPv4 returns the IPv4 address that an IPv6 address embeds, if there is one.
-func embeddedIPv4(ip netip.Addr) (netip.Addr, bool) {
+// embeddedIPv4 returns the IPv4 address that an IPv6 address embeds. ok is false if it embeds none.
+func embeddedIPv4(ip netip.Addr) (ipv4 netip.Addr, ok bool) {
 	if !ip.Is6() || ip.IsLoopback() {
 		return netip.Addr{}, false
 	}
@@ -292,7 +296,8 @@ func embeddedIPv4(ip netip.Addr) (netip.Addr, bool) {
 	return netip.Addr{}, false
 }
 
-// suggestedNetwork returns the network around ip that an error suggests for egress.allow: a usual size of a subnet.
+// suggestedNetwork returns the network with ip that an error suggests for egress.allow. It has the usual size of a
+// subnet.
 func suggestedNetwork(ip netip.Addr) string {
 	bits := 64
 	switch {

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// maxResponseBody limits how much of an answer's body is read, in bytes. Operators read it to find faults.
+// maxResponseBody is how many bytes of an answer's body are read. Operators see them, to find faults.
 const maxResponseBody = 4 << 10
 
 // maxURL is the longest URL, in bytes.
@@ -34,7 +34,7 @@ func (c *Client) PostForm(ctx context.Context, target string, form url.Values) (
 	if err != nil {
 		return Response{}, err
 	}
-	// net/http sends the request again only if an idle connection was closed before the first byte was written.
+	// net/http repeats a POST only if an idle connection was closed before the first byte was written.
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, target, strings.NewReader(form.Encode()))
 	if err != nil {
 		return Response{}, &Error{Class: Invalid, Host: u.Host, Err: err}
@@ -46,11 +46,10 @@ func (c *Client) PostForm(ctx context.Context, target string, form url.Values) (
 		return Response{}, wrapError(u.Host, err)
 	}
 	defer resp.Body.Close()
-	// The status counts even if the body breaks off.
-	body, _ := io.ReadAll(io.LimitReader(resp.Body, maxResponseBody))
+	body, _ := io.ReadAll(io.LimitReader(resp.Body, maxResponseBody)) // an incomplete body is no error
 	location := ""
-	if target, err := resp.Location(); err == nil {
-		location = target.String()
+	if redirectTarget, err := resp.Location(); err == nil {
+		location = redirectTarget.String()
 	}
 	return Response{
 		Location:   location,
@@ -74,7 +73,7 @@ func retryAfter(value string, now time.Time) time.Duration {
 }
 
 // ValidateURL checks the form of a URL without using the network: http or https, a host, no user info, no fragment, at
-// most 2 kB, and the spelling in which it is sent. Its error is an *Error of class [Invalid].
+// most 2 kB, and spelt as net/url writes it. Its error is an *Error of class [Invalid].
 func ValidateURL(target string) error {
 	u, err := parseURL(target)
 	if err == nil && u.Fragment != "" {
@@ -83,6 +82,7 @@ func ValidateURL(target string) error {
 	return err
 }
 
+// parseURL parses a URL and checks what ValidateURL checks. It allows a fragment.
 func parseURL(target string) (*url.URL, error) {
 	invalid := func(advice string) error { return &Error{Class: Invalid, Host: "URL", Advice: advice} }
 	if len(target) > maxURL {

@@ -5,21 +5,21 @@ import (
 	"time"
 )
 
-// hostsPerQuota is how many times the quota of one host all hosts have together.
-const hostsPerQuota = 10
+// totalQuotaFactor is the quota of all hosts together, as a multiple of the quota of one host.
+const totalQuotaFactor = 10
 
-// fetchQuota bounds how many documents are fetched in a minute. Strangers choose what is fetched for them and when, so
-// without a bound they could press another host, or us.
+// fetchQuota limits how many documents are fetched in a minute. Without a limit, strangers who register clients could
+// make Curfew overload another host, or itself.
 type fetchQuota struct {
 	perHost int // 0: no limit
 
 	mu     sync.Mutex
-	start  time.Time
-	total  int
-	counts map[string]int // by host; at most as many entries as fetches
+	start  time.Time      // of the current minute
+	total  int            // fetches in this minute
+	counts map[string]int // fetches in this minute, by host
 }
 
-// take counts a fetch from host if the quota allows it.
+// take counts a fetch from host and returns true. If the quota is used up, it returns false.
 func (q *fetchQuota) take(host string, now time.Time) bool {
 	if q.perHost == 0 {
 		return true
@@ -27,9 +27,11 @@ func (q *fetchQuota) take(host string, now time.Time) bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if age := now.Sub(q.start); age >= time.Minute || age < 0 {
-		q.start, q.total, q.counts = now, 0, map[string]int{}
+		q.start = now
+		q.total = 0
+		q.counts = map[string]int{}
 	}
-	if q.counts[host] >= q.perHost || q.total >= q.perHost*hostsPerQuota {
+	if q.counts[host] >= q.perHost || q.total >= q.perHost*totalQuotaFactor {
 		return false
 	}
 	q.counts[host]++

@@ -23,12 +23,12 @@ func TestStrangersCannotPressAHostByDocuments(t *testing.T) {
 	}
 	takes("victim.example", 3)
 	now = now.Add(time.Minute)
-	for host := 'a'; host < 'a'+hostsPerQuota; host++ {
+	for host := 'a'; host < 'a'+totalQuotaFactor; host++ {
 		takes(string(host)+".example", 3)
 	}
 	takes("victim.example", 0) // all hosts together
-	if len(q.counts) > hostsPerQuota {
-		t.Errorf("got %d hosts in memory, want at most %d", len(q.counts), hostsPerQuota)
+	if len(q.counts) > totalQuotaFactor {
+		t.Errorf("got %d hosts in memory, want at most %d", len(q.counts), totalQuotaFactor)
 	}
 }
 

@@ -7,8 +7,8 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// deriveAuditKey returns the key that authenticates the audit trail. It is derived from the key file's key, which also
-// encrypts: a key has one use.
+// deriveAuditKey derives the key that authenticates the audit trail from the key of the key file. It must be another
+// key, because the key of the key file encrypts and each key has only one use.
 func deriveAuditKey(fileKey []byte) storage.AuditKey {
 	mac := hmac.New(sha256.New, fileKey)
 	mac.Write([]byte("curfew audit trail"))

@@ -10,8 +10,8 @@ import (
 // be swapped with a key or with the secret of another client.
 const clientSecretUse = "client_secret"
 
-// WrapSecret encrypts the secret of a client under the key file. Curfew stores it so if it needs the secret itself and
-// not only its hash (client_secret_jwt).
+// WrapSecret encrypts the secret of a client under the key file. Curfew stores the encrypted secret of a client with
+// client_secret_jwt, because a hash cannot verify its assertions.
 func (r *Ring) WrapSecret(client string, secret []byte) ([]byte, error) {
 	return r.wrapper.wrap(storage.Key{ID: client, Use: clientSecretUse}, secret), nil
 }

@@ -10,8 +10,8 @@ import (
 // randomLength is the length of a text from Random, without its prefix.
 var randomLength = base64.RawURLEncoding.EncodedLen(sha256.Size)
 
-// NextRefreshToken returns the refresh token that follows token, with the same prefix. It is derived from token with a
-// secret key: a client that has lost the answer gets the same token again, and the client cannot compute it.
+// NextRefreshToken returns the refresh token that follows token, with the same prefix. It derives that token from token
+// with a secret key: a client that has lost the response gets the same token again, but cannot compute it.
 func (r *Ring) NextRefreshToken(token string) string {
 	prefix := token[:max(0, len(token)-randomLength)]
 	return prefix + r.deriveToken(UseRefresh, token)

@@ -38,32 +38,33 @@ const (
 	keyIDBytes  = 9
 )
 
-// cachedTypes are the typ headers whose signers are kept; signers for others are made for each token.
+// cachedTypes are the typ headers with a cached signer. For another typ, each token gets a new signer.
 var cachedTypes = []string{"JWT", "at+jwt", "logout+jwt"}
 
-// newKey makes a key and its record. Of the record's times, only Created is set.
+// newKey makes a key and its record. Created is the only time of the record that it sets.
 func newKey(w *wrapper, use, alg string, rsaBits int, at time.Time) (*key, error) {
 	record := storage.Key{Use: use, Alg: alg, Created: at}
-	var secret []byte
-	if use == UseSign {
-		private, err := generatePrivateKey(alg, rsaBits)
-		if err != nil {
-			return nil, err
-		}
-		if secret, err = x509.MarshalPKCS8PrivateKey(private); err != nil {
-			return nil, err
-		}
-		public, err := publicJWK(private, alg)
-		if err != nil {
-			return nil, err
-		}
-		record.ID = public.KeyID
-		if record.Public, err = public.MarshalJSON(); err != nil {
-			return nil, err
-		}
-	} else {
+	if use != UseSign {
 		record.ID = use + "-" + base64.RawURLEncoding.EncodeToString(randomBytes(keyIDBytes))
-		secret = randomBytes(secretBytes)
+		record.Wrapped = w.wrap(record, randomBytes(secretBytes))
+		return unwrapAndParse(w, record)
+	}
+	private, err := generatePrivateKey(alg, rsaBits)
+	if err != nil {
+		return nil, err
+	}
+	public, err := publicJWK(private, alg)
+	if err != nil {
+		return nil, err
+	}
+	record.ID = public.KeyID
+	record.Public, err = public.MarshalJSON()
+	if err != nil {
+		return nil, err
+	}
+	secret, err := x509.MarshalPKCS8PrivateKey(private)
+	if err != nil {
+		return nil, err
 	}
 	record.Wrapped = w.wrap(record, secret)
 	return unwrapAndParse(w, record)
@@ -82,8 +83,8 @@ func generatePrivateKey(alg string, rsaBits int) (crypto.Signer, error) {
 	return nil, fmt.Errorf("algorithm %q is not known", alg)
 }
 
-// publicJWK returns the public JWK of a private key. Its kid is the RFC 7638 thumbprint. It has alg, because some
-// relying parties refuse a JWK without it; so each key is for one algorithm.
+// publicJWK returns the public JWK of a private key. Its kid is the RFC 7638 thumbprint. Some relying parties refuse a
+// JWK without alg, so the JWK has an alg and each key is for one algorithm.
 func publicJWK(private crypto.Signer, alg string) (jose.JSONWebKey, error) {
 	public := jose.JSONWebKey{Key: private.Public(), Algorithm: alg, Use: "sig"}
 	id, err := thumbprint(public)
@@ -96,9 +97,9 @@ func thumbprint(k jose.JSONWebKey) (string, error) {
 	return base64.RawURLEncoding.EncodeToString(sum), err
 }
 
-// unwrapAndParse unwraps and parses a record. Every record has a wrapped secret, even if the private part was
-// destroyed: then the secret is empty. The wrapping proves that Curfew wrote the record, so an attacker who can write
-// the store but does not have the key file cannot add a public key to the JWKS.
+// unwrapAndParse unwraps and parses a record. Every record has a wrapped secret. If the private part was destroyed, the
+// secret is empty. Only Curfew can wrap it, so an attacker who can write to the store but does not have the key file
+// cannot add a public key to the JWKS.
 func unwrapAndParse(w *wrapper, record storage.Key) (*key, error) {
 	secret, err := w.unwrap(record)
 	if err != nil {
@@ -129,7 +130,8 @@ func (k *key) parseSigning(secret []byte) error {
 		return fmt.Errorf("public key: %w", err)
 	}
 	id, err := thumbprint(k.public)
-	if err != nil || id != k.record.ID || !k.public.IsPublic() {
+	matchesRecord := err == nil && id == k.record.ID
+	if !matchesRecord || !k.public.IsPublic() {
 		return errors.New("public key is not the one the row is named for")
 	}
 	k.public.KeyID = id
@@ -153,14 +155,16 @@ func (k *key) parseSigning(secret []byte) error {
 	k.private = private
 	k.signers = map[string]jose.Signer{}
 	for _, typ := range cachedTypes {
-		if k.signers[typ], err = k.signer(typ); err != nil {
+		signer, err := k.signer(typ)
+		if err != nil {
 			return err
 		}
+		k.signers[typ] = signer
 	}
 	return nil
 }
 
-// signer returns a signer that writes typ into the header, or no typ if it is empty.
+// signer returns a signer that writes typ into the header. If typ is empty, the header has no typ.
 func (k *key) signer(typ string) (jose.Signer, error) {
 	if s := k.signers[typ]; s != nil {
 		return s, nil

@@ -8,14 +8,14 @@
 //
 //	pending ──▶ active ──▶ retired ──▶ archived ──▶ gone
 //
-//	pending   published, but does not sign: relying parties fetch it before it does
+//	pending   published, but does not sign yet, so that relying parties can fetch it before
 //	active    signs
 //	retired   published, but no longer signs; its private part is destroyed
-//	archived  no longer published; still verifies ID tokens that are sent as hints
+//	archived  no longer published; still verifies ID tokens that clients send as hints
 //	gone      no longer used; its record is removed
 //
-// A sealing key that was replaced still opens what it has sealed until it is gone. [Load] refuses a record that was not
-// written with the key of the key file, was altered, or was swapped with another.
+// A sealing key that was replaced still opens the values that it has sealed, until it is gone. [Load] refuses a record
+// that was not written with the key of the key file, was altered, or was swapped with another.
 package keys
 
 import (
@@ -70,11 +70,11 @@ type Config struct {
 	// MaxTokenLifetime is how long a retired key stays published: the lifetime of the longest-lived token that resource
 	// servers or relying parties verify, and the clock skew. Default 1 h.
 	MaxTokenLifetime time.Duration
-	// HintLifetime is how long a key that is no longer published still verifies ID tokens that are sent as hints.
+	// HintLifetime is how long a key that is no longer published still verifies ID tokens that clients send as hints.
 	// Default 60 days.
 	HintLifetime time.Duration
-	// Interval is how often Run calls Maintain, and so how late a replica learns what another one has changed. 0: a
-	// minute.
+	// Interval is the time between two calls of Maintain by Run. A replica loads the changes by other replicas at most
+	// so much later. 0: a minute.
 	Interval time.Duration
 
 	Now func() time.Time // nil: time.Now
@@ -95,8 +95,8 @@ type Ring struct {
 	verified verifiedTokens
 }
 
-// Load reads all keys and makes those that are missing. It creates the key file if the file does not exist and the
-// store has no keys. The error names every record that cannot be used.
+// Load reads all keys and makes the missing ones. If the key file does not exist and the store has no keys, Load creates
+// the key file. The error names every record that cannot be used.
 func Load(ctx context.Context, cfg Config) (*Ring, error) {
 	if len(cfg.Algorithms) == 0 {
 		cfg.Algorithms = []string{RS256, ES256}
@@ -117,7 +117,7 @@ func Load(ctx context.Context, cfg Config) (*Ring, error) {
 	if err != nil {
 		return nil, err
 	}
-	cfg.Store.SetAuditKey(w.audit) // before the first change: every line of the trail has a MAC
+	cfg.Store.SetAuditKey(w.audit) // before the first change, so that every line of the trail has a MAC
 	r := &Ring{cfg: cfg, wrapper: w, verified: newVerifiedTokens()}
 	if err := r.Maintain(ctx, cfg.Now()); err != nil {
 		return nil, err

@@ -13,16 +13,16 @@ import (
 // ErrUnknownKey means that no key has the id.
 var ErrUnknownKey = errors.New("no such key")
 
-// Maintain makes missing keys, replaces old ones ([Config.RotateAfter]), destroys private parts of retired keys,
-// removes keys that are gone, and loads changes by other replicas. Call it about once a minute, or where there are
-// replicas every few seconds: the ring notices a new state of a key only in this call.
+// Maintain makes missing keys, replaces old ones ([Config.RotateAfter]), destroys the private parts of retired keys,
+// removes keys that are gone, and loads changes by other replicas. Only this call gives a key its next state, so call it
+// about once a minute. With replicas, call it every few seconds.
 func (r *Ring) Maintain(ctx context.Context, at time.Time) error {
 	return r.update(ctx, at, func(e *edit) error {
 		if err := e.makeMissing(); err != nil {
 			return err
 		}
 		for _, k := range e.latestKeys() {
-			e.retirePredecessors(k) // after steps of the clock, two keys can be active
+			e.retirePredecessors(k) // two keys can be active if the clock was changed
 			if r.cfg.RotateAfter <= 0 || !e.isReplaceable(k) {
 				continue
 			}
@@ -57,10 +57,10 @@ func (r *Ring) Run(ctx context.Context, report func(error)) {
 	}
 }
 
-// Rotate replaces all signing and sealing keys. The new keys are published at once and sign after
-// [Config.PendingPeriod], when relying parties have had time to fetch them. With atOnce they sign immediately, and a
-// relying party must fetch the JWKS again for an unknown kid. A key that is already pending is used instead of a new
-// one. Everything that the old keys have signed or sealed stays valid. by is the author for the audit trail.
+// Rotate replaces all signing and sealing keys. The new keys are published at once. They sign after
+// [Config.PendingPeriod], so that relying parties have time to fetch them. With atOnce they sign immediately, and a
+// relying party must fetch the JWKS again for an unknown kid. If a key is already pending, Rotate makes no other. All
+// values that the old keys have signed or sealed stay valid. by is the author for the audit trail.
 func (r *Ring) Rotate(ctx context.Context, at time.Time, atOnce bool, by string) error {
 	return r.update(ctx, at, func(e *edit) error {
 		e.by = by
@@ -86,9 +86,9 @@ func (r *Ring) Rotate(ctx context.Context, at time.Time, atOnce bool, by string)
 	})
 }
 
-// Revoke removes a key at once, for a key that may have leaked: everything that it has signed, sealed or derived
-// becomes invalid. If the key was active, another one takes its place. The pairwise key cannot be revoked, since all
-// pairwise subjects would change. If no key has the id, the error is ErrUnknownKey.
+// Revoke removes a key that may have leaked. All values that it has signed, sealed or derived become invalid at once. If
+// the key was active, another one becomes active. The pairwise key cannot be revoked, because all pairwise subjects
+// would change. If no key has the id, the error is ErrUnknownKey.
 func (r *Ring) Revoke(ctx context.Context, at time.Time, id, by string) error {
 	return r.update(ctx, at, func(e *edit) error {
 		e.by = by
@@ -96,16 +96,16 @@ func (r *Ring) Revoke(ctx context.Context, at time.Time, id, by string) error {
 		if i < 0 {
 			return fmt.Errorf("revoke key %q: %w", id, ErrUnknownKey)
 		}
-		k := e.keys[i]
-		if k.record.Use == UsePairwise {
+		revoked := e.keys[i]
+		if revoked.record.Use == UsePairwise {
 			return errors.New("revoke key: every pairwise subject would change")
 		}
-		oldState := StateOf(k.record, e.at)
-		k.record.RemovableAt = e.at
-		e.addEvent("key.revoked", k.record, nil)
+		oldState := StateOf(revoked.record, e.at)
+		revoked.record.RemovableAt = e.at
+		e.addEvent("key.revoked", revoked.record, nil)
 		e.cleanUp()
 		for _, other := range e.keys {
-			if kindOf(other) != kindOf(k) {
+			if kindOf(other) != kindOf(revoked) {
 				continue
 			}
 			switch {
@@ -138,14 +138,16 @@ type keyKind struct {
 
 func kindOf(k *key) keyKind { return keyKind{k.record.Use, k.record.Alg} }
 
-// update reads the keys, calls change, stores the changed keys and makes them current. If another replica changes them
-// in between, it starts over. If the store fails, the current keys stay; the next update reads the store again.
+// update reads the keys, calls change, stores the changed keys and makes them current. If another replica changes the
+// keys at the same time, update starts again. If the store fails, the current keys do not change, and the next update
+// reads the store again.
 func (r *Ring) update(ctx context.Context, at time.Time, change func(*edit) error) error {
 	r.updateMu.Lock()
 	defer r.updateMu.Unlock()
 	for {
 		err := r.updateOnce(ctx, at, change)
-		if !errors.Is(err, storage.ErrChanged) || ctx.Err() != nil {
+		changedByReplica := errors.Is(err, storage.ErrChanged)
+		if !changedByReplica || ctx.Err() != nil {
 			return err
 		}
 	}
@@ -175,11 +177,11 @@ func (r *Ring) updateOnce(ctx context.Context, at time.Time, change func(*edit) 
 			return fmt.Errorf("store keys: %w", err)
 		}
 	}
-	s, err := newSnapshot(e.keys, r.cfg.Algorithms, e.at)
+	updated, err := newSnapshot(e.keys, r.cfg.Algorithms, e.at)
 	if err != nil {
 		return fmt.Errorf("encode JWKS: %w", err)
 	}
-	r.current.Store(s)
+	r.current.Store(updated)
 	return nil
 }
 
@@ -203,7 +205,7 @@ func (e *edit) makeMissing() error {
 	return nil
 }
 
-// latestKeys returns the latest key of each kind that is rotated: signing and sealing keys without a successor.
+// latestKeys returns the latest key without a successor for each kind that is rotated: signing and sealing keys.
 func (e *edit) latestKeys() []*key {
 	latest := map[keyKind]*key{}
 	for _, k := range e.keys {
@@ -230,6 +232,7 @@ func (e *edit) isReplaceable(k *key) bool {
 	return StateOf(k.record, e.at) == Active
 }
 
+// replace makes a successor of a key, which becomes active at activeAt.
 func (e *edit) replace(old *key, activeAt time.Time, reason string) error {
 	next, err := e.create(kindOf(old), activeAt, reason)
 	if err != nil {
@@ -278,6 +281,7 @@ func (e *edit) retirePredecessors(next *key) {
 	}
 }
 
+// create makes a key of this kind, which becomes active at activeAt. reason is for the audit trail.
 func (e *edit) create(kind keyKind, activeAt time.Time, reason string) (*key, error) {
 	k, err := newKey(e.ring.wrapper, kind.use, kind.alg, e.ring.cfg.RSABits, e.at)
 	if err != nil {
@@ -301,7 +305,8 @@ func (e *edit) cleanUp() {
 			e.removedIDs = append(e.removedIDs, k.record.ID)
 			return true
 		}
-		if k.private != nil && (state == Retired || state == Archived) {
+		noLongerSigns := state == Retired || state == Archived
+		if noLongerSigns && k.private != nil {
 			k.record = k.withoutPrivateKey(e.ring.wrapper)
 			k.private = nil
 			k.signers = nil

@@ -18,7 +18,7 @@ var (
 )
 
 // Seal encrypts and authenticates value, so that a browser can carry it. Only Open with the same purpose opens it.
-// value must not be empty; Seal adds no expiry, so value must have its own. If value is too long, the error is
+// value must not be empty. Seal adds no expiry, so value must contain one. If value is too long, the error is
 // ErrTooLarge.
 func (r *Ring) Seal(purpose string, value []byte) (string, error) {
 	ownCopy := slices.Clone(value) // the codec encrypts in place
@@ -31,12 +31,13 @@ func (r *Ring) Seal(purpose string, value []byte) (string, error) {
 
 // Open returns the value that Seal has sealed for the same purpose. For any other text the error is ErrNotSealed.
 func (r *Ring) Open(purpose, text string) ([]byte, error) {
-	if len(text) <= maxSealedLength {
-		for _, k := range r.current.Load().sealingKeys {
-			var value []byte
-			if k.codec.Decode(purpose, text, &value) == nil {
-				return value, nil
-			}
+	if len(text) > maxSealedLength {
+		return nil, fmt.Errorf("open %s: %w", purpose, ErrNotSealed)
+	}
+	for _, k := range r.current.Load().sealingKeys {
+		var value []byte
+		if k.codec.Decode(purpose, text, &value) == nil {
+			return value, nil
 		}
 	}
 	return nil, fmt.Errorf("open %s: %w", purpose, ErrNotSealed)

@@ -9,8 +9,8 @@ import (
 // ErrNoActiveKey means that there is no active key for the algorithm.
 var ErrNoActiveKey = errors.New("no key for this algorithm")
 
-// Sign returns a JWT of claims, signed with the active key for alg. Its header has typ, unless typ is empty. Without an
-// active key the error is ErrNoActiveKey.
+// Sign returns a JWT of claims, signed with the active key for alg. The header of the JWT has typ, unless typ is empty.
+// If there is no active key, the error is ErrNoActiveKey.
 func (r *Ring) Sign(alg, typ string, claims any) (string, error) {
 	k := r.current.Load().signingKeys[alg]
 	if k == nil {

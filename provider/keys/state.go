@@ -6,7 +6,7 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// State is the state of a key; the package comment explains the states.
+// State is the state of a key. The package comment explains the states.
 type State string
 
 // The states, in order.

@@ -6,15 +6,15 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// totpUse is what the wrapped secret of an authenticator app is bound to, with its user.
+// totpUse is the use of wrapped secrets of authenticator apps. wrap binds a secret to this use and to its user.
 const totpUse = "totp"
 
-// WrapTOTP seals the secret of a user's authenticator app by the key file's key.
+// WrapTOTP encrypts the secret of a user's authenticator app under the key file.
 func (r *Ring) WrapTOTP(subject string, secret []byte) ([]byte, error) {
 	return r.wrapper.wrap(storage.Key{ID: subject, Use: totpUse}, secret), nil
 }
 
-// UnwrapTOTP is the reverse of WrapTOTP.
+// UnwrapTOTP decrypts a secret that WrapTOTP has encrypted for the same user.
 func (r *Ring) UnwrapTOTP(subject string, wrapped []byte) ([]byte, error) {
 	secret, err := r.wrapper.unwrap(storage.Key{ID: subject, Use: totpUse, Wrapped: wrapped})
 	if err != nil {

@@ -6,9 +6,8 @@ import (
 	lru "github.com/hashicorp/golang-lru/v2"
 )
 
-// verifiedTokens remembers the JWT access tokens whose signature and claims were verified, so that a resource server
-// that asks about a token again does not cost another signature check. It says nothing about expiry and revocation,
-// which callers check each time.
+// verifiedTokens is a cache of the JWT access tokens whose signature and claims were verified. With it, the second
+// introspection of a token needs no signature check. Callers check expiry and revocation each time.
 type verifiedTokens struct {
 	cache *lru.Cache[[sha256.Size]byte, verifiedToken]
 }
@@ -16,7 +15,7 @@ type verifiedTokens struct {
 // maxVerifiedTokens bounds the memory: a token is rarely longer than 2 kB.
 const maxVerifiedTokens = 4096
 
-// verifiedToken is a token with the keys that it was verified by. Other keys mean that it must be verified again.
+// verifiedToken is a token with the keys that verified it. After a change of the keys, it must be verified again.
 type verifiedToken struct {
 	token AccessToken
 	keys  *snapshot
@@ -30,10 +29,10 @@ func newVerifiedTokens() verifiedTokens {
 	return verifiedTokens{cache}
 }
 
-// find returns the token with a text if it was verified by these keys.
-func (v verifiedTokens) find(text string, keys *snapshot) (AccessToken, bool) {
-	known, ok := v.cache.Get(sha256.Sum256([]byte(text)))
-	return known.token, ok && known.keys == keys
+// find returns the token with this text. ok is false if these keys have not verified it.
+func (v verifiedTokens) find(text string, keys *snapshot) (token AccessToken, ok bool) {
+	cached, ok := v.cache.Get(sha256.Sum256([]byte(text)))
+	return cached.token, ok && cached.keys == keys
 }
 
 // add remembers a verified token.

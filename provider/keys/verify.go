@@ -33,7 +33,7 @@ type Hint struct {
 	AuthTime time.Time // zero if the ID token has no auth_time
 }
 
-// claims are the claims of all kinds of tokens that the checks use.
+// claims has the claims that the checks of all kinds of tokens use.
 type claims struct {
 	Issuer   string           `json:"iss"`
 	Subject  string           `json:"sub"`
@@ -50,10 +50,11 @@ type claims struct {
 }
 
 // VerifyHint verifies an id_token_hint: an ID token of this issuer. The ID token may have expired, and its key need not
-// be published any more (OpenID Connect RP-Initiated Logout 1.0 §2). Access tokens and logout tokens are no hints. For
-// any other text the error is ErrInvalidToken.
+// be published any more (OpenID Connect RP-Initiated Logout 1.0 §2). For any other text, also for an access token or a
+// logout token, the error is ErrInvalidToken.
 func (r *Ring) VerifyHint(token string) (Hint, error) {
-	c, _, err := r.verify(token, r.current.Load(), true, "JWT")
+	const allowArchived = true
+	c, _, err := r.verify(token, r.current.Load(), allowArchived, "JWT")
 	if err != nil {
 		return Hint{}, err
 	}
@@ -80,7 +81,7 @@ func (r *Ring) VerifyHint(token string) (Hint, error) {
 	}, nil
 }
 
-// haveRequired reports whether the claims that all ID tokens and access tokens have are present (Core §2, RFC 9068
+// haveRequired reports whether the claims contain those that every ID token and access token has (Core §2, RFC 9068
 // §2.2).
 func (c *claims) haveRequired() bool {
 	return c.Subject != "" && c.Expiry != nil && c.IssuedAt != nil && len(c.Audience) > 0
@@ -96,18 +97,18 @@ type AccessToken struct {
 	SID      string
 	Issued   time.Time
 	Expires  time.Time
-	Claims   json.RawMessage // all claims; shared, not to be changed
+	Claims   json.RawMessage // all claims; must not be changed, because the cache has the same bytes
 }
 
-// VerifyAccessToken verifies a JWT access token of this issuer and checks that it has not expired at a time. It does
-// not check whether the token's grant was revoked; that is in the store. For any other text the error is
-// ErrInvalidToken.
+// VerifyAccessToken verifies a JWT access token of this issuer that has not expired at this time. For any other text the
+// error is ErrInvalidToken. Only the store knows whether the token or its grant was revoked.
 func (r *Ring) VerifyAccessToken(token string, at time.Time) (AccessToken, error) {
 	keys := r.current.Load()
-	verified, ok := r.verified.find(token, keys)
-	if !ok {
+	verified, isCached := r.verified.find(token, keys)
+	if !isCached {
 		var err error
-		if verified, err = r.verifyAccessToken(token, keys); err != nil {
+		verified, err = r.verifyAccessToken(token, keys)
+		if err != nil {
 			return AccessToken{}, err
 		}
 		r.verified.add(token, verified, keys)
@@ -118,9 +119,10 @@ func (r *Ring) VerifyAccessToken(token string, at time.Time) (AccessToken, error
 	return verified, nil
 }
 
-// verifyAccessToken verifies everything that does not change with time.
+// verifyAccessToken verifies a JWT access token, but not its expiry.
 func (r *Ring) verifyAccessToken(token string, keys *snapshot) (AccessToken, error) {
-	c, payload, err := r.verify(token, keys, false, "at+jwt", "JWT")
+	const allowArchived = false
+	c, payload, err := r.verify(token, keys, allowArchived, "at+jwt", "JWT")
 	if err != nil {
 		return AccessToken{}, err
 	}
@@ -142,9 +144,14 @@ func (r *Ring) verifyAccessToken(token string, keys *snapshot) (AccessToken, err
 	}, nil
 }
 
-// verify checks signature, typ and issuer. Its callers check the claims: several kinds of tokens can have the typ JWT.
-func (r *Ring) verify(token string, keys *snapshot, allowArchived bool, typs ...string) (claims, []byte, error) {
-	var c claims
+// verify checks signature, typ and issuer, and returns the claims. payload has all claims as JSON. Callers must find out
+// the kind of the token from its claims, because several kinds can have the typ JWT.
+func (r *Ring) verify(
+	token string,
+	keys *snapshot,
+	allowArchived bool,
+	typs ...string,
+) (c claims, payload []byte, err error) {
 	if len(token) > maxTokenBytes {
 		return c, nil, invalidToken("too long")
 	}
@@ -165,7 +172,7 @@ func (r *Ring) verify(token string, keys *snapshot, allowArchived bool, typs ...
 	if !slices.Contains(typs, typ) {
 		return c, nil, invalidToken("typ")
 	}
-	payload, err := jws.Verify(&k.public)
+	payload, err = jws.Verify(&k.public)
 	if err != nil {
 		return c, nil, invalidToken("signature")
 	}

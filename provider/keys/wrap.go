@@ -3,7 +3,6 @@ package keys
 import (
 	"bytes"
 	"crypto/cipher"
-	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
 	"errors"
@@ -11,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"golang.org/x/crypto/chacha20poly1305"
@@ -19,8 +19,8 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// wrapper encrypts the secrets in the store under the key of the key file. A copy of the store alone has no usable
-// secrets.
+// wrapper encrypts the secrets in the store under the key of the key file. A copy of the store alone does not reveal
+// them.
 type wrapper struct {
 	path  string // of the key file
 	keyID []byte // identifies the key in each wrapped secret, to recognize a wrong key file
@@ -53,7 +53,7 @@ func openKeyFile(path string, mayCreate bool) (*wrapper, error) {
 	case !info.Mode().IsRegular():
 		return nil, fmt.Errorf("key file %s is not a regular file", path)
 	}
-	if info != nil {
+	if info != nil { // nil: the file was created just now
 		if err := filemode.CheckSecret(path, info); err != nil {
 			return nil, fmt.Errorf("key file %w", err)
 		}
@@ -103,10 +103,9 @@ func associatedData(record storage.Key) []byte {
 }
 
 func (w *wrapper) wrap(record storage.Key, secret []byte) []byte {
-	header := append([]byte{wrapVersion}, w.keyID...)
-	nonce := make([]byte, chacha20poly1305.NonceSizeX)
-	rand.Read(nonce) // never fails (crypto/rand)
-	return w.aead.Seal(append(header, nonce...), nonce, secret, associatedData(record))
+	nonce := randomBytes(chacha20poly1305.NonceSizeX)
+	beginning := slices.Concat([]byte{wrapVersion}, w.keyID, nonce)
+	return w.aead.Seal(beginning, nonce, secret, associatedData(record))
 }
 
 func (w *wrapper) unwrap(record storage.Key) ([]byte, error) {

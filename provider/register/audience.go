@@ -11,23 +11,30 @@ import (
 // Clients finds stored clients.
 type Clients interface {
 	Client(ctx context.Context, id string) (*storage.Client, error)
-	ListClients(ctx context.Context, p storage.Page) ([]*storage.Client, string, error)
+	ListClients(ctx context.Context, p storage.Page) (clients []*storage.Client, next string, err error)
 }
 
-// checkAudience checks that JWT access tokens get an audience. The client itself is none: relying parties that do not
-// check typ would accept such a token as an ID token.
+// checkAudience checks that JWT access tokens get an audience. The client itself must not be an audience: a relying
+// party that does not check typ would accept such a token as an ID token.
 func (c *validation) checkAudience(m *storage.Metadata) {
 	if m.AccessTokenFormat == "jwt" && len(m.Audience) == 0 {
-		c.addProblem("audience", "is missing; with access_token_format jwt an operator names the APIs that the tokens are for")
+		c.addProblem(
+			"audience",
+			"is missing; with access_token_format jwt an operator names the APIs that the tokens are for",
+		)
 	}
-	if i := slices.Index(m.Audience, m.ClientID); i >= 0 && m.ClientID != "" {
-		c.addProblem(indexed("audience", i), "%+q is the client itself; name the API, and list in introspect who may introspect",
-			m.ClientID)
+	ownIndex := slices.Index(m.Audience, m.ClientID)
+	if ownIndex >= 0 && m.ClientID != "" {
+		c.addProblem(
+			indexed("audience", ownIndex),
+			"%+q is the client itself; name the API, and list in introspect who may introspect",
+			m.ClientID,
+		)
 	}
 }
 
-// checkAudienceOfOthers checks that no audience is the client_id of a client, and that the client_id of a new client is
-// no audience.
+// checkAudienceOfOthers checks that no audience is the client_id of another client, and that the client_id of a new
+// client is not an audience of another client.
 func (r *Registrar) checkAudienceOfOthers(ctx context.Context, m *storage.Metadata, isNew bool) (Problems, error) {
 	if r.Clients == nil {
 		return nil, nil
@@ -49,15 +56,19 @@ func (r *Registrar) checkAudienceOfOthers(ctx context.Context, m *storage.Metada
 	if !isNew {
 		return c.problems, nil
 	}
-	for page := (storage.Page{Limit: listPage}); ; {
+	page := storage.Page{Limit: listPage}
+	for {
 		clients, next, err := r.Clients.ListClients(ctx, page)
 		if err != nil {
 			return nil, err
 		}
 		for _, other := range clients {
 			if slices.Contains(other.Audience, m.ClientID) {
-				c.addProblem("client_id", "is an audience of the client %+q, whose access tokens this client could take for ID tokens",
-					other.ClientID)
+				c.addProblem(
+					"client_id",
+					"is an audience of the client %+q, whose access tokens this client could take for ID tokens",
+					other.ClientID,
+				)
 			}
 		}
 		if next == "" {

@@ -33,19 +33,18 @@ func (h *Handler) Run(ctx context.Context) {
 // the client's grants and is recorded in the audit log.
 func (h *Handler) CollectUnused(ctx context.Context) error {
 	now := h.Registrar.Now()
-	since := func(age time.Duration) time.Time {
-		if age <= 0 {
-			return time.Time{} // no client is that old
-		}
-		return now.Add(-age)
+	// A client that was never used is removed if it was created before createdBefore, any other client if its last use
+	// was before usedBefore.
+	var createdBefore, usedBefore time.Time // zero: no client is removed
+	if h.Policy.NeverUsed > 0 {
+		createdBefore = now.Add(-h.Policy.NeverUsed)
 	}
-	neverUsed := since(h.Policy.NeverUsed)
-	disused := since(h.Policy.Unused)
-	if !disused.IsZero() {
-		disused = disused.Add(-storage.UseInterval) // the recorded last use may be that much too early
+	if h.Policy.Unused > 0 {
+		// The recorded last use may be too early by UseInterval.
+		usedBefore = now.Add(-h.Policy.Unused).Add(-storage.UseInterval)
 	}
 	for {
-		ids, err := h.Store.UnusedClients(ctx, neverUsed, disused, collectPage)
+		ids, err := h.Store.UnusedClients(ctx, createdBefore, usedBefore, collectPage)
 		if err != nil || len(ids) == 0 {
 			return err
 		}

@@ -27,8 +27,8 @@ func decodeOver(m *storage.Metadata, body []byte) error {
 	return decodeProblem(err)
 }
 
-// DecodeStrict decodes metadata and refuses unknown members, with the most similar known name: a member that an
-// administrator misspelt must not silently get its default. Its error is [Problems].
+// DecodeStrict decodes metadata and refuses unknown members: a member that an administrator misspelt must not silently
+// get its default. For each unknown member it suggests the most similar known name. Its error is [Problems].
 func DecodeStrict(body []byte) (storage.Metadata, error) {
 	members, err := decodeObject(body)
 	if err != nil {
@@ -104,8 +104,10 @@ func DescribeUnknown(name string, known []string) string {
 	nearest := ""
 	nearestDistance := maxDistance + 1
 	for _, candidate := range known {
-		if distance := editDistance(strings.ToLower(name), candidate); distance < nearestDistance {
-			nearest, nearestDistance = candidate, distance
+		distance := editDistance(strings.ToLower(name), candidate)
+		if distance < nearestDistance {
+			nearest = candidate
+			nearestDistance = distance
 		}
 	}
 	if nearest == "" {
@@ -128,7 +130,8 @@ func editDistance(a, b string) int {
 			if a[i] != b[j] {
 				cost = 1 + min(diagonal, row[j], row[j+1])
 			}
-			diagonal, row[j+1] = row[j+1], cost
+			diagonal = row[j+1]
+			row[j+1] = cost
 		}
 	}
 	return row[len(b)]

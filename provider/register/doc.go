@@ -3,7 +3,7 @@
 //
 //	metadata ──▶ Decode ──▶ Validate ──▶ Registrar ──▶ storage.Client
 //
-// A registration gets all problems at once, each with its RFC 7591 error code and with advice. Of the URIs in metadata,
-// the package fetches only sector_identifier_uri, because Registration §5 requires that. The removal of a client ends
+// The package reports all problems of a registration together, each with its RFC 7591 error code and with advice. It
+// fetches no URI in metadata but sector_identifier_uri, which Registration §5 requires. The removal of a client ends
 // sessions, so it goes through package logout.
 package register

@@ -120,7 +120,7 @@ func CheckDefaults(defaults []byte) error {
 }
 
 // operatorOnly reports whether only an operator may set the member to this value: a client that registers itself must
-// not weaken the protection of users, other clients or the provider. Every client may choose the strict value.
+// not weaken the protection of users, other clients or the provider. Every client may set the strictest value.
 func operatorOnly(name string, value json.RawMessage) bool {
 	switch name {
 	case "audience", "introspect", "allow_http", "allow_schemes", "logout_scope", "require_authn":
@@ -166,21 +166,24 @@ func requestedMetadata(body, defaults []byte, p Policy) (storage.Metadata, error
 	if m.TokenEndpointAuthMethod == "" {
 		m.TokenEndpointAuthMethod = "client_secret_basic" // the default of RFC 7591 §2
 	}
-	if m.TokenEndpointAuthMethod == "none" && m.RequirePKCE != nil && !*m.RequirePKCE && !p.PublicWithoutPKCE {
-		m.RequirePKCE = nil // the default is for confidential clients; a public client must use PKCE
+	isPublic := m.TokenEndpointAuthMethod == "none"
+	optsOutOfPKCE := m.RequirePKCE != nil && !*m.RequirePKCE
+	if isPublic && optsOutOfPKCE && !p.PublicWithoutPKCE {
+		m.RequirePKCE = nil // false comes from the defaults and is for confidential clients; this one must use PKCE
 	}
-	// RFC 7591 §3.2.1 allows the provider to replace requested values: unsupported grant types are dropped if a
-	// supported one remains.
+	// RFC 7591 §3.2.1 allows the provider to replace requested values. If some grant types are supported, the others
+	// are dropped. If none is, Validate reports them.
 	isUnsupported := func(t string) bool { return !slices.Contains(GrantTypes(p.Implicit), t) }
-	if supported := slices.DeleteFunc(slices.Clone(m.GrantTypes), isUnsupported); len(supported) > 0 {
+	supported := slices.DeleteFunc(slices.Clone(m.GrantTypes), isUnsupported)
+	if len(supported) > 0 {
 		m.GrantTypes = supported
 	}
 	return m, nil
 }
 
-// allowedScope returns the part of a requested scope that a client may register for itself: scopes about users, and
-// scopes that an operator granted before. Other scopes are rights at an API. If nothing remains, it returns openid,
-// since an empty scope would allow every scope.
+// allowedScope returns the part of a requested scope that a client may register for itself: the self-service scopes of
+// the policy, and scopes that an operator granted before. Other scopes are rights at an API. If no scope remains,
+// allowedScope returns openid, because an empty scope would allow every scope.
 func (p Policy) allowedScope(requested string, operatorScopes []string) string {
 	if requested == "" {
 		return ""
@@ -198,7 +201,8 @@ func (p Policy) allowedScope(requested string, operatorScopes []string) string {
 	return strings.Join(allowed, " ")
 }
 
-// extensionsOf returns the members of m that only Curfew defines, and its scope, as the defaults for an update.
+// extensionsOf returns the scope of m and the members that Curfew adds to the specifications, as the defaults for an
+// update.
 func extensionsOf(m *storage.Metadata) ([]byte, error) {
 	encoded, err := json.Marshal(m)
 	if err != nil {

@@ -8,8 +8,8 @@ import (
 )
 
 // ResponseTypes returns the response types that a client can register (OAuth 2.0 Multiple Response Types 1.0 §3, §5).
-// The values in each are sorted, as they are stored. Without implicit it is only code: the others give tokens at the
-// authorization endpoint.
+// The values of each response type are sorted. Without implicit, only code is returned: with all others, the
+// authorization endpoint issues tokens.
 func ResponseTypes(implicit bool) []string {
 	if !implicit {
 		return []string{"code"}
@@ -36,7 +36,8 @@ func (c *validation) checkFlow(m *storage.Metadata) {
 	if m.TokenEndpointAuthMethod != "none" {
 		return
 	}
-	if m.RequirePKCE != nil && !*m.RequirePKCE && !c.policy.PublicWithoutPKCE {
+	optsOutOfPKCE := m.RequirePKCE != nil && !*m.RequirePKCE
+	if optsOutOfPKCE && !c.policy.PublicWithoutPKCE {
 		// RFC 9700 §2.1.1: without a secret, only PKCE binds a code to the client that requested it.
 		c.addProblem("require_pkce", "cannot be false for a client without authentication; leave it out")
 	}
@@ -61,7 +62,7 @@ func (c *validation) checkResponseTypes(m *storage.Metadata) {
 	for i, responseType := range m.ResponseTypes {
 		values := strings.Fields(responseType)
 		slices.Sort(values)
-		normalized := strings.Join(values, " ") // sorted as in ResponseTypes
+		normalized := strings.Join(values, " ") // as ResponseTypes returns it
 		if !slices.Contains(supported, normalized) {
 			c.addProblem(
 				indexed("response_types", i),

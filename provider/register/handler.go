@@ -29,7 +29,7 @@ type Store interface {
 	PutClient(ctx context.Context, c storage.Client, e ...storage.Event) error
 	Client(ctx context.Context, id string) (*storage.Client, error)
 	DynamicClientUsage(ctx context.Context) (storage.ClientUsage, error)
-	UnusedClients(ctx context.Context, neverUsed, disused time.Time, limit int) ([]string, error)
+	UnusedClients(ctx context.Context, createdBefore, usedBefore time.Time, limit int) ([]string, error)
 	InitialAccessToken(ctx context.Context, hash storage.Hash, at time.Time) (storage.InitialAccessToken, error)
 }
 
@@ -54,14 +54,15 @@ func (h *Handler) Register(w http.ResponseWriter, r *http.Request) {
 		http.NotFound(w, r)
 		return
 	}
-	ctx, now := r.Context(), h.Registrar.Now()
+	ctx := r.Context()
+	now := h.Registrar.Now()
 	defaults, initialToken, err := h.authorize(r, now)
 	if err != nil {
 		h.writeError(w, r, err)
 		return
 	}
-	open := initialToken.Hash.IsZero()
-	if open {
+	isOpen := initialToken.Hash.IsZero()
+	if isOpen {
 		if err := h.registrations.check(now, h.remoteAddress(r), h.dailyLimit()); err != nil {
 			h.writeError(w, r, err)
 			return
@@ -98,19 +99,22 @@ func (h *Handler) Register(w http.ResponseWriter, r *http.Request) {
 
 // authorize returns the defaults for clients that this caller registers, and the caller's initial access token. The
 // token is zero for open registration.
-func (h *Handler) authorize(r *http.Request, now time.Time) (defaults []byte, t storage.InitialAccessToken, err error) {
-	token, found := bearerToken(r)
-	if !found && h.Policy.Mode == policy.RegistrationOpen {
+func (h *Handler) authorize(
+	r *http.Request,
+	now time.Time,
+) (defaults []byte, initialToken storage.InitialAccessToken, err error) {
+	token, hasToken := bearerToken(r)
+	if !hasToken && h.Policy.Mode == policy.RegistrationOpen {
 		return h.Policy.Defaults, storage.InitialAccessToken{}, nil
 	}
-	if !found {
+	if !hasToken {
 		return nil, storage.InitialAccessToken{}, errNoToken
 	}
-	t, err = h.Store.InitialAccessToken(r.Context(), storage.HashOf(token), now)
+	initialToken, err = h.Store.InitialAccessToken(r.Context(), storage.HashOf(token), now)
 	if errors.Is(err, storage.ErrNotFound) {
 		return nil, storage.InitialAccessToken{}, errInvalidToken
 	}
-	return t.Defaults, t, err
+	return initialToken.Defaults, initialToken, err
 }
 
 // dailyLimit returns the limit for registrations in a day. The same limit applies to changes.
@@ -124,36 +128,39 @@ func (h *Handler) createClient(
 	ctx context.Context,
 	c storage.Client,
 	initialToken storage.Hash,
-	e storage.Event,
+	event storage.Event,
 ) error {
 	h.capacityMu.Lock()
 	defer h.capacityMu.Unlock()
-	open := initialToken.IsZero()
-	if err := h.checkCapacity(ctx, nil, &c, open); err != nil {
+	isOpen := initialToken.IsZero()
+	if err := h.checkCapacity(ctx, nil, &c, isOpen); err != nil {
 		return err
 	}
-	if open {
-		if err := h.registrations.check(e.At, e.Address, h.dailyLimit()); err != nil {
+	if isOpen { // checked again, because capacityMu was not held in Register
+		if err := h.registrations.check(event.At, event.Address, h.dailyLimit()); err != nil {
 			return err
 		}
 	}
-	err := h.Store.RegisterClient(ctx, c, initialToken, e.At, e)
+	err := h.Store.RegisterClient(ctx, c, initialToken, event.At, event)
 	if errors.Is(err, storage.ErrRevoked) {
 		return errInvalidToken // another request has used it up at the same time
 	}
-	if err == nil && open {
-		h.registrations.count(e.At, e.Address)
+	if err != nil {
+		return err
 	}
-	return err
+	if isOpen {
+		h.registrations.count(event.At, event.Address)
+	}
+	return nil
 }
 
-// reservedFactor is the factor between the capacity for open registration and the total capacity. The rest is reserved
-// for callers with an initial access token and for changes of clients, so that strangers cannot use it up.
+// reservedFactor is the total capacity divided by the capacity for open registration. The rest is reserved for callers
+// with an initial access token and for changes of clients, so that strangers cannot use it up.
 const reservedFactor = 2
 
 // checkCapacity returns an error if there is no capacity for c. old is the client before a change, or nil for a new
-// one.
-func (h *Handler) checkCapacity(ctx context.Context, old, c *storage.Client, open bool) error {
+// one. isOpen says that c comes from open registration.
+func (h *Handler) checkCapacity(ctx context.Context, old, c *storage.Client, isOpen bool) error {
 	usage, err := h.Store.DynamicClientUsage(ctx)
 	if err != nil {
 		return err
@@ -171,7 +178,7 @@ func (h *Handler) checkCapacity(ctx context.Context, old, c *storage.Client, ope
 	}
 	maxClients := h.Policy.MaxClients
 	maxBytes := int64(h.Policy.MaxTotalBytes)
-	if !open {
+	if !isOpen {
 		maxClients *= reservedFactor
 		maxBytes *= reservedFactor
 	}
@@ -195,8 +202,8 @@ func recordSize(c *storage.Client) (int64, error) {
 	return int64(len(record)), nil
 }
 
-// bearerToken returns the token of the Authorization header (RFC 6750 §2.1).
-func bearerToken(r *http.Request) (string, bool) {
+// bearerToken returns the token of the Authorization header (RFC 6750 §2.1). ok is false if the header has none.
+func bearerToken(r *http.Request) (token string, ok bool) {
 	scheme, token, found := strings.Cut(r.Header.Get("Authorization"), " ")
 	if !found || !strings.EqualFold(scheme, "Bearer") {
 		return "", false
@@ -204,7 +211,7 @@ func bearerToken(r *http.Request) (string, bool) {
 	return strings.TrimSpace(token), true
 }
 
-// auditEvent returns the audit event of a change. It leaves out empty details.
+// auditEvent returns the audit event of a change. It removes empty values from detail.
 func (h *Handler) auditEvent(r *http.Request, kind, client string, detail map[string]string) storage.Event {
 	for name, value := range detail {
 		if value == "" {

@@ -37,19 +37,21 @@ func (c *validation) checkKeySource(m *storage.Metadata) {
 		c.addProblem("jwks", "cannot stand beside jwks_uri; keep one of them (Registration §2)")
 	}
 	if m.JWKSURI != "" {
-		_, err := parseFetchedURI(m.JWKSURI, false)
+		const allowHTTP = false
+		_, err := parseFetchedURI(m.JWKSURI, allowHTTP)
 		if err = refuseFragment(m.JWKSURI, err); err != nil {
 			c.addProblem("jwks_uri", "%s", err)
 		}
 	}
-	signing := 0
+	signingKeys := 0
 	if len(m.JWKS) > 0 {
 		var err error
-		if signing, err = checkJWKS(m.JWKS); err != nil {
+		signingKeys, err = checkJWKS(m.JWKS)
+		if err != nil {
 			c.addProblem("jwks", "%s", err)
 		}
 	}
-	if m.JWKSURI != "" || signing > 0 {
+	if m.JWKSURI != "" || signingKeys > 0 {
 		return
 	}
 	if m.TokenEndpointAuthMethod == "private_key_jwt" {
@@ -61,7 +63,7 @@ func (c *validation) checkKeySource(m *storage.Metadata) {
 }
 
 // checkJWKS checks a JWK Set of public keys (RFC 7517 §5). It returns the number of keys that can verify signatures.
-func checkJWKS(raw json.RawMessage) (signing int, err error) {
+func checkJWKS(raw json.RawMessage) (signingKeys int, err error) {
 	var set struct {
 		Keys []json.RawMessage `json:"keys"`
 	}
@@ -82,10 +84,10 @@ func checkJWKS(raw json.RawMessage) (signing int, err error) {
 		}
 		ids = append(ids, key.KeyID)
 		if key.Use != "enc" {
-			signing++
+			signingKeys++
 		}
 	}
-	return signing, nil
+	return signingKeys, nil
 }
 
 // checkKey checks one public key and parses it.
@@ -109,18 +111,27 @@ func checkKey(raw json.RawMessage) (*jose.JSONWebKey, error) {
 			"is not a key that Curfew knows: RSA up to 4096 bits, EC with P-256, P-384 or P-521, OKP with Ed25519",
 		)
 	}
-	if public, ok := key.Key.(*rsa.PublicKey); ok {
-		if bits := public.N.BitLen(); bits < minRSABits {
-			return nil, fmt.Errorf("is an RSA key of %d bits; %d are the least (RFC 7518 §3.3)", bits, minRSABits)
-		}
-		if public.E < 3 || public.E%2 == 0 {
-			return nil, fmt.Errorf("has the exponent %d; 65537 is usual", public.E)
+	if rsaKey, isRSA := key.Key.(*rsa.PublicKey); isRSA {
+		if err := checkRSAKey(rsaKey); err != nil {
+			return nil, err
 		}
 	}
-	if key.Use != "" && key.Use != "sig" && key.Use != "enc" {
+	if !slices.Contains([]string{"", "sig", "enc"}, key.Use) {
 		return nil, fmt.Errorf("has the use %+q; write sig or enc", key.Use)
 	}
 	return &key, nil
+}
+
+// checkRSAKey checks the modulus and the exponent of an RSA key.
+func checkRSAKey(key *rsa.PublicKey) error {
+	bits := key.N.BitLen()
+	if bits < minRSABits {
+		return fmt.Errorf("is an RSA key of %d bits; %d are the least (RFC 7518 §3.3)", bits, minRSABits)
+	}
+	if key.E < 3 || key.E%2 == 0 { // such an exponent cannot be used with RSA
+		return fmt.Errorf("has the exponent %d; 65537 is usual", key.E)
+	}
+	return nil
 }
 
 // checkAlgorithms checks the signature algorithms and fills in their defaults. Encryption is not supported.

@@ -80,12 +80,13 @@ func (h *Handler) Update(w http.ResponseWriter, r *http.Request) {
 func (h *Handler) saveClient(r *http.Request, old *storage.Client, c storage.Client) error {
 	h.capacityMu.Lock()
 	defer h.capacityMu.Unlock()
-	if err := h.checkCapacity(r.Context(), old, &c, false); err != nil {
+	const isOpen = false
+	if err := h.checkCapacity(r.Context(), old, &c, isOpen); err != nil {
 		return err
 	}
 	event := h.auditEvent(r, "client.changed", c.ClientID, nil)
-	sel, narrowed := logout.SelectorForMetadataChange(old, &c)
-	if !narrowed {
+	sel, endsSessions := logout.SelectorForMetadataChange(old, &c)
+	if !endsSessions {
 		return h.Store.PutClient(r.Context(), c, event)
 	}
 	cause := storage.Cause{
@@ -95,7 +96,8 @@ func (h *Handler) saveClient(r *http.Request, old *storage.Client, c storage.Cli
 		Client:  c.ClientID,
 		Address: event.Address,
 	}
-	event.Cause, event.Reason = cause.ID, cause.Reason
+	event.Cause = cause.ID
+	event.Reason = cause.Reason
 	_, err := h.Terminator.End(r.Context(), storage.EndRequest{
 		Selector: sel,
 		Cause:    cause,
@@ -120,7 +122,8 @@ func (h *Handler) Remove(w http.ResponseWriter, r *http.Request) {
 		Address: h.remoteAddress(r),
 	}
 	event := h.auditEvent(r, "client.removed", c.ClientID, nil)
-	event.Cause, event.Reason = cause.ID, cause.Reason
+	event.Cause = cause.ID
+	event.Reason = cause.Reason
 	_, err = h.Terminator.End(r.Context(), storage.EndRequest{
 		Selector: storage.Selector{Client: c.ClientID, IncludeOffline: true},
 		Cause:    cause,
@@ -136,12 +139,12 @@ func (h *Handler) Remove(w http.ResponseWriter, r *http.Request) {
 
 // authenticate returns the client of the request and the registration access token that the caller sent. A wrong token
 // and an unknown client get the same error (RFC 7592 §2.1 requires 401 for both).
-func (h *Handler) authenticate(r *http.Request) (*storage.Client, string, error) {
-	token, found := bearerToken(r)
-	if !found {
+func (h *Handler) authenticate(r *http.Request) (c *storage.Client, token string, err error) {
+	token, hasToken := bearerToken(r)
+	if !hasToken {
 		return nil, "", errNoToken
 	}
-	c, err := h.Store.Client(r.Context(), r.PathValue("client"))
+	c, err = h.Store.Client(r.Context(), r.PathValue("client"))
 	if errors.Is(err, storage.ErrNotFound) {
 		return nil, "", errInvalidToken
 	}
@@ -149,7 +152,8 @@ func (h *Handler) authenticate(r *http.Request) (*storage.Client, string, error)
 		return nil, "", err
 	}
 	hash := storage.HashOf(token)
-	if c.RegistrationToken.IsZero() || subtle.ConstantTimeCompare(c.RegistrationToken[:], hash[:]) != 1 {
+	tokenMatches := subtle.ConstantTimeCompare(c.RegistrationToken[:], hash[:]) == 1
+	if c.RegistrationToken.IsZero() || !tokenMatches {
 		return nil, "", errInvalidToken
 	}
 	if c.Disabled {
@@ -177,15 +181,18 @@ func checkIdentity(body []byte, c *storage.Client) error {
 			},
 		}
 	}
-	if sent.Secret != nil {
-		if hash := storage.HashOf(*sent.Secret); subtle.ConstantTimeCompare(c.SecretHash[:], hash[:]) != 1 {
-			return Problems{
-				{
-					Code:  InvalidMetadata,
-					Field: "client_secret",
-					Text:  "is not the current one, and no other can be chosen; leave it out (RFC 7592 §2.2)",
-				},
-			}
+	if sent.Secret == nil {
+		return nil
+	}
+	hash := storage.HashOf(*sent.Secret)
+	secretMatches := subtle.ConstantTimeCompare(c.SecretHash[:], hash[:]) == 1
+	if !secretMatches {
+		return Problems{
+			{
+				Code:  InvalidMetadata,
+				Field: "client_secret",
+				Text:  "is not the current one, and no other can be chosen; leave it out (RFC 7592 §2.2)",
+			},
 		}
 	}
 	return nil

@@ -23,7 +23,7 @@ type Problem struct {
 // Error returns field and text.
 func (p Problem) Error() string { return p.Field + ": " + p.Text }
 
-// Problems lists everything that is wrong with metadata. As an error it is never empty.
+// Problems lists all problems of metadata. As an error it is never empty.
 type Problems []Problem
 
 // Error returns all problems in one line.
@@ -56,7 +56,7 @@ func (c *validation) addProblem(field, format string, args ...any) {
 	c.problems = append(c.problems, Problem{Code: InvalidMetadata, Field: field, Text: fmt.Sprintf(format, args...)})
 }
 
-// checkOneOf adds a problem if value is neither empty nor one of allowed.
+// checkOneOf adds a problem unless value is empty or one of allowed.
 func (c *validation) checkOneOf(field, value string, allowed ...string) {
 	if value == "" || slices.Contains(allowed, value) {
 		return

@@ -7,8 +7,9 @@ import (
 	"github.com/curfew-id/curfew/provider/web"
 )
 
-// sitesPerNetwork is the factor between the limit of an IPv6 /48 and that of a /64: a /48 contains many /64 networks.
-const sitesPerNetwork = 4
+// siteFactor is the limit of an IPv6 /48 divided by the limit of a /64. It is higher because a /48 contains many /64
+// networks.
+const siteFactor = 4
 
 // quota counts the accepted requests of a day, in total and from each network. It is not stored and starts at 0 with
 // the process. Its memory is bounded, because the total is limited.
@@ -48,14 +49,16 @@ func (q *quota) count(now time.Time, address string) {
 	defer q.mu.Unlock()
 	q.startDay(now)
 	q.total++
-	for network := range networkLimits(address, 0) {
-		q.counts[network]++
+	for _, network := range web.Networks(address) {
+		q.counts[network.String()]++
 	}
 }
 
 // startDay resets the counts if a day has passed since the first request, or if the clock was set back.
 func (q *quota) startDay(now time.Time) {
-	if age := now.Sub(q.dayStart); age >= 24*time.Hour || age < 0 {
+	age := now.Sub(q.dayStart)
+	clockSetBack := age < 0
+	if age >= 24*time.Hour || clockSetBack {
 		q.dayStart = now
 		q.total = 0
 		q.counts = map[string]int{}
@@ -67,8 +70,8 @@ func networkLimits(address string, perNetwork int) map[string]int {
 	limits := map[string]int{}
 	for i, network := range web.Networks(address) {
 		limits[network.String()] = perNetwork
-		if i > 0 {
-			limits[network.String()] = perNetwork * sitesPerNetwork
+		if i > 0 { // the /48 follows the /64
+			limits[network.String()] = perNetwork * siteFactor
 		}
 	}
 	return limits

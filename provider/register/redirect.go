@@ -44,8 +44,8 @@ func (c *validation) checkRedirects(m *storage.Metadata) {
 		return
 	}
 	for i, raw := range m.PostLogoutRedirectURIs {
-		// RP-Initiated Logout 1.0 §3.1: the rules of redirect URIs apply, except that the port of a loopback address
-		// counts.
+		// RP-Initiated Logout 1.0 §3.1: the rules of redirect URIs apply, except that a request must have the registered
+		// port of a loopback address.
 		if _, err := parseRedirect(raw, m); err != nil {
 			c.addProblem(indexed("post_logout_redirect_uris", i), "%s", err)
 		}
@@ -58,8 +58,8 @@ func (c *validation) addRedirectProblem(field, format string, args ...any) {
 	c.problems[len(c.problems)-1].Code = InvalidRedirectURI
 }
 
-// parseRedirect parses a redirect URI. Requests are compared with it byte for byte. It refuses a URI that could never
-// match, or that could match more than its owner expects.
+// parseRedirect parses a redirect URI. Curfew compares the URI of a request with it byte for byte. parseRedirect refuses
+// a URI that could never match, or that could match more than its owner expects.
 func parseRedirect(raw string, m *storage.Metadata) (*url.URL, error) {
 	u, err := parseURI(raw)
 	if err = refuseFragment(raw, err); err != nil { // RFC 6749 §3.1.2
@@ -68,6 +68,7 @@ func parseRedirect(raw string, m *storage.Metadata) (*url.URL, error) {
 	if strings.Contains(raw, "*") {
 		return nil, fmt.Errorf("%+q has a wildcard; register each address in full", raw)
 	}
+	isAllowedScheme := strings.Contains(u.Scheme, ".") || slices.Contains(m.AllowSchemes, u.Scheme)
 	switch {
 	case u.Scheme == "https" || u.Scheme == "http":
 		return parseHTTP(raw, m.AllowHTTP)
@@ -77,8 +78,7 @@ func parseRedirect(raw string, m *storage.Metadata) (*url.URL, error) {
 			raw,
 			u.Scheme,
 		)
-	case !strings.Contains(u.Scheme, ".") && !slices.Contains(m.AllowSchemes, u.Scheme):
-		// RFC 8252 §7.1 and §8.4. This also refuses javascript:, data: and similar schemes.
+	case !isAllowedScheme: // RFC 8252 §7.1 and §8.4. This also refuses javascript:, data: and similar schemes.
 		return nil, fmt.Errorf(
 			"%+q has the scheme %+q; "+
 				"an app's own scheme is a domain name in reverse, such as com.example.app (RFC 8252 §7.1), "+
@@ -109,9 +109,9 @@ func (c *validation) checkLogoutURIs(m *storage.Metadata) {
 		return
 	}
 	// Front-Channel Logout 1.0 §2: scheme, host and port must be those of a redirect URI.
-	hasSameOrigin := func(redirect string) bool {
-		r, err := parseHTTP(redirect, m.AllowHTTP)
-		return err == nil && origin(r) == origin(u)
+	hasSameOrigin := func(text string) bool {
+		redirectURI, err := parseHTTP(text, m.AllowHTTP)
+		return err == nil && origin(redirectURI) == origin(u)
 	}
 	if !slices.ContainsFunc(m.RedirectURIs, hasSameOrigin) {
 		c.addProblem(

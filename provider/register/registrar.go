@@ -1,6 +1,7 @@
 package register
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/json"
@@ -29,17 +30,21 @@ type Fetcher interface {
 type Registrar struct {
 	Policy    Policy
 	Fetch     Fetcher // nil: no client can have a sector_identifier_uri
-	SelfFetch Fetcher // as Fetch, for clients that registered themselves
+	SelfFetch Fetcher // as Fetch, for clients that register themselves
+	Clients   Clients // the stored clients; nil: other clients are not checked
 	// WrapSecret encrypts a secret for client_secret_jwt. nil: no client can use that method.
-	Clients    Clients // the stored clients; nil: other clients are not checked
 	WrapSecret func(clientID string, secret []byte) ([]byte, error)
 	Now        func() time.Time
 }
 
-// NewClient builds a new client from m. It generates the client_id and the secret unless they are given. It returns the
-// client and its secret, which is empty if the authentication method needs none. If m or the secret is invalid, the
-// error is [Problems].
-func (r *Registrar) NewClient(ctx context.Context, m storage.Metadata, secret string) (storage.Client, string, error) {
+// NewClient builds a new client from m. It generates the client_id and the secret unless they are given. newSecret is
+// the secret of the client, or empty if its authentication method needs none. If m or the secret is invalid, the error
+// is [Problems].
+func (r *Registrar) NewClient(
+	ctx context.Context,
+	m storage.Metadata,
+	secret string,
+) (c storage.Client, newSecret string, err error) {
 	if m.ClientID == "" {
 		m.ClientID = strings.ToLower(rand.Text())
 	}
@@ -48,20 +53,23 @@ func (r *Registrar) NewClient(ctx context.Context, m storage.Metadata, secret st
 }
 
 // NewSelfRegistered builds a new client that registers itself. It returns the same values as NewClient.
-func (r *Registrar) NewSelfRegistered(ctx context.Context, m storage.Metadata) (storage.Client, string, error) {
+func (r *Registrar) NewSelfRegistered(
+	ctx context.Context,
+	m storage.Metadata,
+) (c storage.Client, newSecret string, err error) {
 	m.ClientID = strings.ToLower(rand.Text())
 	now := r.Now()
 	return r.buildClient(ctx, storage.Client{Created: now, Dynamic: true}, m, "", now)
 }
 
 // UpdateClient replaces all metadata of a client with m. The secret stays, unless a new one is given or the new
-// authentication method needs one that the client does not have. UpdateClient returns the secret only if it is new.
+// authentication method needs one that the client does not have. newSecret is empty if the secret stays.
 func (r *Registrar) UpdateClient(
 	ctx context.Context,
 	old *storage.Client,
 	m storage.Metadata,
 	secret string,
-) (storage.Client, string, error) {
+) (c storage.Client, newSecret string, err error) {
 	if m.ClientID != "" && m.ClientID != old.ClientID {
 		return storage.Client{}, "", Problems{
 			{Code: InvalidMetadata, Field: "client_id", Text: "cannot change; make a new client"},
@@ -71,36 +79,37 @@ func (r *Registrar) UpdateClient(
 	return r.buildClient(ctx, *old, m, secret, r.Now())
 }
 
-// buildClient validates m and the secret and sets them on c.
+// buildClient validates m and the secret and sets them on c. It returns the same values as NewClient.
 func (r *Registrar) buildClient(
 	ctx context.Context,
 	c storage.Client,
 	m storage.Metadata,
 	secret string,
 	now time.Time,
-) (storage.Client, string, error) {
+) (built storage.Client, newSecret string, err error) {
 	var problems Problems
 	policy := r.Policy
 	policy.selfRegistered = c.Dynamic
-	err := Validate(&m, policy)
+	err = Validate(&m, policy)
 	if err != nil && !errors.As(err, &problems) {
 		return storage.Client{}, "", err
 	}
 	// If sector and redirect URIs are unchanged, they are not checked again: an update must work while the sector's
 	// host is down.
 	sectorUnchanged := c.SectorIdentifierURI == m.SectorIdentifierURI && slices.Equal(c.RedirectURIs, m.RedirectURIs)
-	if m.SectorIdentifierURI != "" && !sectorUnchanged && err == nil {
+	mustCheckSector := m.SectorIdentifierURI != "" && !sectorUnchanged
+	if err == nil && mustCheckSector {
 		if problem := r.checkSector(ctx, &m, c.Dynamic); problem != nil {
 			problems = append(problems, *problem)
 		}
 	}
-	// Random client_ids are no audience.
-	isChosen := c.Revision == 0 && !c.Dynamic
-	others, othersErr := r.checkAudienceOfOthers(ctx, &m, isChosen)
-	if othersErr != nil {
-		return storage.Client{}, "", othersErr
+	// Only the client_id of a new client that an operator chose can be an audience of another client already.
+	isChosenID := c.Revision == 0 && !c.Dynamic
+	audienceProblems, err := r.checkAudienceOfOthers(ctx, &m, isChosenID)
+	if err != nil {
+		return storage.Client{}, "", err
 	}
-	problems = append(problems, others...)
+	problems = append(problems, audienceProblems...)
 	if err := r.checkSecret(&m, secret); err != nil {
 		problems = append(problems, Problem{Code: InvalidMetadata, Field: "client_secret", Text: err.Error()})
 	}
@@ -108,8 +117,8 @@ func (r *Registrar) buildClient(
 		return storage.Client{}, "", problems
 	}
 	c.SetMetadata(m, now)
-	secret, err = r.setSecret(&c, secret)
-	return c, secret, err
+	newSecret, err = r.setSecret(&c, secret)
+	return c, newSecret, err
 }
 
 // checkSector checks that the document at sector_identifier_uri lists all redirect URIs (Registration §5). Without this
@@ -128,13 +137,13 @@ func (r *Registrar) checkSector(ctx context.Context, m *storage.Metadata, selfRe
 		return &problem
 	}
 	text, err := readSector(ctx, fetch, m)
-	switch {
-	case err == nil:
+	if err == nil {
 		return nil
-	case selfRegistered:
-		text = "leads to no JSON array that lists all redirect URIs (Registration §5), or cannot be read"
 	}
 	problem.Text = text
+	if selfRegistered {
+		problem.Text = "leads to no JSON array that lists all redirect URIs (Registration §5), or cannot be read"
+	}
 	problem.Cause = err
 	return &problem
 }
@@ -179,43 +188,44 @@ func (r *Registrar) checkSecret(m *storage.Metadata, given string) error {
 		)
 	case len(given) > maxURIBytes:
 		return fmt.Errorf("is longer than %d characters", maxURIBytes)
-	case strings.ContainsFunc(given, func(c rune) bool { return c < ' ' || c > '~' }):
+	case strings.ContainsFunc(given, isNotPrintableASCII):
 		return errors.New("holds something else than printable ASCII (RFC 6749 appendix A.2)")
 	}
 	return nil
 }
+
+func isNotPrintableASCII(r rune) bool { return r < ' ' || r > '~' }
 
 // hasSecret reports whether the client authenticates with a client_secret.
 func hasSecret(m *storage.Metadata) bool {
 	return m.TokenEndpointAuthMethod == "" || strings.HasPrefix(m.TokenEndpointAuthMethod, "client_secret_")
 }
 
-// setSecret sets the secret of c to the given one. Without one, c keeps its secret, or gets a generated one. setSecret
-// returns the secret if it is new.
-func (r *Registrar) setSecret(c *storage.Client, given string) (string, error) {
+// setSecret sets the secret of c to the given one. If given is empty, c keeps its secret, or gets a generated one if it
+// has none. newSecret is empty if c keeps its secret or needs none.
+func (r *Registrar) setSecret(c *storage.Client, given string) (newSecret string, err error) {
 	if !hasSecret(&c.Metadata) {
 		c.SecretHash = storage.Hash{}
 		c.SecretWrapped = nil
 		return "", nil
 	}
-	keepsPlaintext := c.TokenEndpointAuthMethod == "client_secret_jwt"
-	hasUsableSecret := !c.SecretHash.IsZero() && (!keepsPlaintext || c.SecretWrapped != nil)
+	needsWrapped := c.TokenEndpointAuthMethod == "client_secret_jwt" // a hash cannot verify its assertions
+	lacksWrapped := needsWrapped && c.SecretWrapped == nil
+	hasUsableSecret := !c.SecretHash.IsZero() && !lacksWrapped
 	if given == "" && hasUsableSecret {
 		return "", nil
 	}
-	if given == "" {
-		given = keys.Random("")
-	}
-	c.SecretHash = storage.HashOf(given)
+	newSecret = cmp.Or(given, keys.Random(""))
+	c.SecretHash = storage.HashOf(newSecret)
 	c.SecretWrapped = nil
-	if keepsPlaintext {
-		wrapped, err := r.WrapSecret(c.ClientID, []byte(given))
+	if needsWrapped {
+		wrapped, err := r.WrapSecret(c.ClientID, []byte(newSecret))
 		if err != nil {
 			return "", fmt.Errorf("wrap client secret: %w", err)
 		}
 		c.SecretWrapped = wrapped
 	}
-	return given, nil
+	return newSecret, nil
 }
 
 // maxClientIDLength is the maximum length of a client_id, in bytes.
@@ -228,7 +238,7 @@ func checkClientID(id string) error {
 		return errors.New("is longer than 255 characters")
 	case id == "." || id == "..":
 		return errors.New("is lost in a URL's path; choose another")
-	case strings.ContainsFunc(id, func(r rune) bool { return r <= ' ' || r > '~' }):
+	case strings.Contains(id, " ") || strings.ContainsFunc(id, isNotPrintableASCII):
 		return errors.New("holds something else than visible ASCII characters")
 	}
 	return nil

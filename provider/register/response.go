@@ -13,8 +13,8 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// maxBody is the maximum size of a registration, in bytes. It is more than the stored metadata may have, because
-// unknown members are dropped.
+// maxBody is the maximum size of a registration, in bytes. The stored metadata must be smaller. A body may also contain
+// unknown members, which Curfew does not store.
 const maxBody = 32 << 10
 
 // Errors of these endpoints: RFC 6750 §3.1 for tokens, RFC 7591 §3.2.2 for the rest.
@@ -64,7 +64,8 @@ var (
 
 // readBody reads a JSON body of at most maxBody bytes.
 func readBody(w http.ResponseWriter, r *http.Request) ([]byte, error) {
-	if kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || kind != "application/json" {
+	mediaType, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if err != nil || mediaType != "application/json" {
 		return nil, errBodyType
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
@@ -149,7 +150,8 @@ func (h *Handler) writeJSON(w http.ResponseWriter, r *http.Request, status int, 
 	body, err := json.Marshal(value)
 	if err != nil {
 		h.log().ErrorContext(r.Context(), "answer not encoded", "err", err)
-		status, body = http.StatusInternalServerError, []byte(`{"error":"server_error"}`)
+		status = http.StatusInternalServerError
+		body = []byte(`{"error":"server_error"}`)
 	}
 	setNoStore(w)
 	w.Header().Set("Content-Type", "application/json")

@@ -9,7 +9,7 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// checkSelfRegistered applies additional limits to a client that registers itself, because it may be a stranger's:
+// checkSelfRegistered applies additional limits to a client that registers itself, because it may belong to a stranger:
 // Curfew calls it only at hosts of its redirect URIs, and its record must be small.
 func (c *validation) checkSelfRegistered(m *storage.Metadata) {
 	for _, callBack := range callBacks(m) {
@@ -42,7 +42,10 @@ func (c *validation) checkSelfRegistered(m *storage.Metadata) {
 
 // checkSelfRegisteredURL checks that Curfew may call the URL for a client that registers itself.
 func (c *validation) checkSelfRegisteredURL(field, uri string) {
-	if c.policy.CheckSelfRegisteredURL != nil && c.policy.CheckSelfRegisteredURL(uri) != nil {
+	if c.policy.CheckSelfRegisteredURL == nil {
+		return
+	}
+	if err := c.policy.CheckSelfRegisteredURL(uri); err != nil { // err is not shown: it describes the network
 		c.addProblem(field, "%+q cannot be called; "+
 			"a client that registers itself is called at port 443 of public addresses", uri)
 	}
@@ -75,9 +78,10 @@ func callBacks(m *storage.Metadata) []callBack {
 func sharesRedirectHost(m *storage.Metadata, host string) bool {
 	return slices.ContainsFunc(m.RedirectURIs, func(redirectURI string) bool {
 		u, err := url.Parse(redirectURI)
-		if err != nil || u.Scheme != "https" && u.Scheme != "http" {
+		if err != nil {
 			return false
 		}
-		return strings.EqualFold(u.Hostname(), host)
+		isHTTP := u.Scheme == "https" || u.Scheme == "http"
+		return isHTTP && strings.EqualFold(u.Hostname(), host)
 	})
 }

@@ -49,9 +49,10 @@ func (c *validation) checkOtherURIs(m *storage.Metadata) {
 		c.addProblem("request_uris", "has more than %d entries", maxURIs)
 		return
 	}
+	const allowHTTP = false
 	for i, raw := range m.RequestURIs {
 		// A fragment is allowed: it is the hash of the request object (Registration §2).
-		if _, err := parseFetchedURI(raw, false); err != nil {
+		if _, err := parseFetchedURI(raw, allowHTTP); err != nil {
 			c.addProblem(indexed("request_uris", i), "%s", err)
 		}
 	}

@@ -51,7 +51,10 @@ func notInURI(r rune) bool {
 }
 
 // parseHTTPSOrLocalhost parses an https URI, or an http URI of a loopback host. It allows a fragment.
-func parseHTTPSOrLocalhost(raw string) (*url.URL, error) { return parseHTTP(raw, false) }
+func parseHTTPSOrLocalhost(raw string) (*url.URL, error) {
+	const allowHTTP = false
+	return parseHTTP(raw, allowHTTP)
+}
 
 // parseHTTP parses an https or http URI. Without allowHTTP, http is allowed for loopback hosts only.
 func parseHTTP(raw string, allowHTTP bool) (*url.URL, error) {

@@ -21,7 +21,7 @@ type Policy struct {
 	Implicit bool
 	// PublicWithoutPKCE allows an operator to exempt a public client from PKCE, against RFC 9700 §2.1.1.
 	PublicWithoutPKCE bool
-	// MaxTrustHorizon refuses clients that may trust an ended session for longer. 0: no limit.
+	// MaxTrustHorizon is the maximum trust horizon that a client may declare. 0: no limit.
 	MaxTrustHorizon time.Duration
 	// Lifetimes are the deployment's lifetimes, on which the trust horizon depends.
 	Lifetimes logout.Lifetimes
@@ -44,8 +44,8 @@ const (
 )
 
 // Validate checks m, fills in the defaults of OpenID Connect Dynamic Client Registration 1.0 §2, and sorts the values
-// of response types. Its error is [Problems] and lists everything that is wrong. Validate sends no requests:
-// [Registrar] checks the document at sector_identifier_uri.
+// of response types. Its error is [Problems] and lists all problems. Validate sends no requests: [Registrar] checks the
+// document at sector_identifier_uri.
 func Validate(m *storage.Metadata, p Policy) error {
 	c := validation{policy: p}
 	c.checkFlow(m)
@@ -121,11 +121,11 @@ func (c *validation) checkList(field string, values []string) {
 		c.addProblem(field, "has more than %d entries", maxItems)
 		return
 	}
-	for i, v := range values {
-		if v == "" {
+	for i, value := range values {
+		if value == "" {
 			c.addProblem(indexed(field, i), "is empty; leave it out")
 			continue
 		}
-		c.checkText(indexed(field, i), v)
+		c.checkText(indexed(field, i), value)
 	}
 }

@@ -15,14 +15,13 @@ import (
 type Authenticator interface {
 	// Method names the authenticator in sealed interactions and in the log. It is lower-case and never changes.
 	Method() string
-	// Label is the name, in the catalog of package templates, of the text of the link that leads from another
-	// method's page to this one's.
+	// Label returns the key, in the catalog of package templates, of the text of the link to this method's page.
 	Label() string
 	// Page prepares the page that asks for the proof. It writes nothing; the caller sets the headers and then calls
 	// the returned function.
 	Page(ctx context.Context, prompt Prompt) (write func(io.Writer) error, err error)
 	// Authenticate checks the form that the page sent. It returns a *[Refusal] if the form does not authenticate the
-	// user. Any other error is an internal one; the user is not authenticated then either.
+	// user. Any other error is internal. The user is authenticated only if the error is nil.
 	Authenticate(ctx context.Context, attempt Attempt) (Authentication, error)
 	// Recheck returns storage.ErrRevoked if the credential of a is no longer valid. Package signin calls it after it
 	// has stored the session: the credential may have been replaced while Authenticate checked it.
@@ -32,12 +31,12 @@ type Authenticator interface {
 // Authentication is a user and how the user proved to be that user (Core §2: sub, auth_time, amr, acr).
 type Authentication struct {
 	User     storage.User
-	AuthTime time.Time        // taken before any record was read; a logout after that also ends the new session
+	AuthTime time.Time        // before any record was read; a logout after that also ends the new session
 	Sequence storage.Sequence // the store's sequence before any record was read
 	AMR      []string         // RFC 8176
 	ACR      string
 
-	RecoveryCodes []string // new ones, to be shown once
+	RecoveryCodes []string // new recovery codes, which the user must see once
 }
 
 // Prompt has the contents of a page that asks the user for a credential.
@@ -53,8 +52,8 @@ type Prompt struct {
 	OtherAccountURL string
 	CancelURL       string // back to the app; empty: none
 	OtherMethods    []templates.SignInMethod
-	RememberDays    int             // offer to ask for no second factor in this browser for so long; 0: not offered
-	State           json.RawMessage // what the page before sealed; nil: nothing
+	RememberDays    int             // the page offers to remember this browser for so many days; 0: no offer
+	State           json.RawMessage // the state that the page before sealed; nil: none
 
 	// Seal seals state into a new interaction and returns the Action and Interaction to use instead.
 	// [Attempt.State] is that state when the form comes back.
@@ -66,7 +65,7 @@ type Attempt struct {
 	Form  url.Values
 	User  *storage.User   // the only user who may be authenticated; nil: the form names the user
 	State json.RawMessage // the state that the page sealed; nil: none
-	At    time.Time       // taken before any record was read
+	At    time.Time       // before any record was read
 
 	Sequence storage.Sequence // the store's sequence before any record was read
 

@@ -31,7 +31,7 @@ const (
 // ACRValues returns the authentication context classes that a client can ask for (Core §2, acr), weakest first.
 func ACRValues() []string { return []string{ACRPassword, ACRMultiFactor, ACRPasskey} }
 
-// Required returns the acr that a value of the setting authn.require stands for; empty: any.
+// Required returns the acr for a value of the setting authn.require. An empty acr means any.
 func Required(setting string) string {
 	switch setting {
 	case "mfa":
@@ -47,8 +47,8 @@ func Meets(acr, required string) bool {
 	return slices.Index(ACRValues(), acr) >= slices.Index(ACRValues(), required)
 }
 
-// StatedACR returns the acr that tokens state for a session with acr: its own, or the strongest weaker one that the
-// client accepts. Core §5.5.1.1: a client that names values gets one of them.
+// StatedACR returns the acr in tokens of a session with acr: the strongest one, not stronger than acr, that the client
+// accepts. If the client accepts none, it is acr. Core §5.5.1.1: a client that names values gets one of them.
 func StatedACR(acr string, accepts func(value any) bool) string {
 	values := ACRValues()
 	for i := slices.Index(values, acr); i >= 0; i-- {
@@ -62,12 +62,15 @@ func StatedACR(acr string, accepts func(value any) bool) string {
 // MeetsPolicy reports whether an authentication is as strong as the operator demands. For two factors a remembered
 // browser counts as the second one.
 func MeetsPolicy(acr string, amr []string, required string) bool {
-	return Meets(acr, required) || required == ACRMultiFactor && slices.Contains(amr, AMRRemembered)
+	if Meets(acr, required) {
+		return true
+	}
+	return required == ACRMultiFactor && slices.Contains(amr, AMRRemembered)
 }
 
-// UnmetACR returns the acr that settings such as authn.require and require_authn demand of a grant and that the user's
-// authentication for it does not meet; empty: it meets them all. A grant can state a weaker acr than its methods are
-// worth, if the client asked for that.
+// UnmetACR returns the acr that the strongest of settings, such as authn.require and require_authn, demands of a grant.
+// It returns "" if the user's authentication for the grant meets it. The acr of a grant may be weaker than the one that
+// its amr allow, because the client may ask for a weaker one.
 func UnmetACR(g *storage.Grant, settings ...string) string {
 	required := ""
 	for _, setting := range settings {
@@ -87,28 +90,31 @@ func Stronger(a, b string) string {
 	return b
 }
 
-// Combine is an authentication by two methods. It began with the first one.
+// Combine returns the authentication by two methods. It has the time and the sequence of the first one.
 func Combine(first, second Authentication) Authentication {
-	second.AuthTime, second.Sequence = first.AuthTime, first.Sequence
+	second.AuthTime = first.AuthTime
+	second.Sequence = first.Sequence
 	second.AMR = combineAMR(first.AMR, second.AMR)
 	second.ACR = acrOf(second.AMR)
 	return second
 }
 
-// WithRemembered is an authentication by one method in a browser that was remembered at an earlier second factor.
+// WithRemembered adds [AMRRemembered] to an authentication, for a browser that was remembered at an earlier second
+// factor.
 func WithRemembered(a Authentication) Authentication {
 	a.AMR = append(slices.Clone(a.AMR), AMRRemembered)
 	return a
 }
 
-// OfSession is the authentication of a session whose user proves one thing more.
+// OfSession returns the authentication of an existing session, to which a second factor is to be added.
 func OfSession(s storage.Session, user storage.User, sequence storage.Sequence) Authentication {
 	return Authentication{User: user, AuthTime: s.AuthTime, Sequence: sequence, AMR: s.AMR, ACR: s.ACR}
 }
 
-// SecondFactorLifetime is how long a correct password waits for the second factor.
+// SecondFactorLifetime is how long after a correct password the user may give the second factor.
 const SecondFactorLifetime = 10 * time.Minute
 
+// combineAMR returns the amr of an authentication by two methods, each value once.
 func combineAMR(first, second []string) []string {
 	var amr []string
 	for _, method := range slices.Concat(first, second, []string{amrMultiFactor}) {
@@ -119,6 +125,7 @@ func combineAMR(first, second []string) []string {
 	return amr
 }
 
+// acrOf returns the acr of an authentication with these amr values.
 func acrOf(amr []string) string {
 	has := func(method string) bool { return slices.Contains(amr, method) }
 	switch {

@@ -28,8 +28,8 @@ type Origin struct {
 	Device  string // identifies a browser in which the user signed in before; empty: a new browser
 }
 
-// Limiter limits attempts to sign in, for each account and each client address. Its counters stand in the store, so
-// they survive a restart and all replicas use the same ones.
+// Limiter limits attempts to sign in, for each account and each client address. The store has its counters, so they
+// survive a restart and all replicas use the same ones.
 type Limiter struct {
 	Store   storage.Attempts
 	Refunds *Refunds // refunds that the store failed to write, for the next attempt; nil: they are lost
@@ -48,8 +48,8 @@ func (e *TooManyAttemptsError) Error() string {
 // counted. Any other error comes from the store; the caller must then not check the password.
 //
 // account is the user's subject, so that login name and e-mail address have one counter. If no user has the typed name,
-// account is that name. An attempt from a known device counts at a counter of account and device, and at no other:
-// attempts from elsewhere cannot lock the user out of a known device.
+// account is that name. An attempt from a known device increases only the counter of account and device, so attempts
+// from other devices cannot lock the user out of a known device.
 func (l Limiter) Allow(ctx context.Context, at time.Time, account string, origin Origin) error {
 	keys, free := counterKeys(account, origin)
 	refunds := l.Refunds.of(keys)
@@ -75,9 +75,9 @@ func (l Limiter) Allow(ctx context.Context, at time.Time, account string, origin
 	return nil
 }
 
-// RecordSuccess resets the counter of the account or device after a successful attempt. The counters of the address
-// get back this one attempt only. Otherwise an attacker with an account could reset them and guess the passwords of
-// other accounts.
+// RecordSuccess resets the counter of the account or device after a successful attempt. From the counters of the
+// address it takes only this attempt. Otherwise an attacker with an account could reset them, and go on to guess the
+// passwords of other accounts.
 func (l Limiter) RecordSuccess(ctx context.Context, account string, origin Origin) error {
 	return l.refund(ctx, "reset attempts", account, origin, refund{all: true})
 }
@@ -120,8 +120,8 @@ func (l Limiter) refund(ctx context.Context, action, account string, origin Orig
 	return nil
 }
 
-// waitFor returns how long after the time at the counter still blocks attempts. It resets a counter that was not used
-// for resetAfter. It also resets one whose last attempt is over a minute in the future, because the clock was then
+// waitFor returns how long after at the counter refuses attempts. It resets a counter without an attempt for
+// resetAfter. It also resets a counter whose last attempt is over a minute in the future, because the clock was then
 // set back.
 func waitFor(counter *storage.Counter, at time.Time, free uint32) time.Duration {
 	elapsed := at.Sub(counter.Last)
@@ -136,7 +136,7 @@ func waitFor(counter *storage.Counter, at time.Time, free uint32) time.Duration 
 	return max(0, delay-max(0, elapsed))
 }
 
-// counterKeys returns the keys of the counters for an attempt, and how many attempts are free at each.
+// counterKeys returns the keys of the counters for an attempt, and the number of free attempts of each.
 func counterKeys(account string, origin Origin) (keys []storage.Hash, free []uint32) {
 	account = strings.ToLower(strings.TrimSpace(account))
 	if origin.Device != "" {
@@ -152,25 +152,25 @@ func counterKeys(account string, origin Origin) (keys []storage.Hash, free []uin
 	return keys, free
 }
 
-// counterKey returns the key of a counter. Keys with the same first bits share a slot in the store, and an attacker
-// can choose accounts and addresses so that their keys fall into a given slot. So prefix gives each kind slots of its
-// own: half of all slots for accounts, a quarter each for addresses and known devices. mask selects the bits of the
-// first byte that stay from the hash.
+// counterKey returns the key of a counter: a hash whose first bits are replaced by prefix. mask selects the bits of the
+// first byte that are not replaced. Keys with the same first two bytes have one counter in the store, and an attacker
+// can choose accounts and addresses with such keys. Therefore each kind has its own part of the counters: accounts half
+// of them, addresses and known devices a quarter each.
 func counterKey(kind, name string, prefix, mask byte) storage.Hash {
 	key := storage.HashOf(kind + "\x00" + name)
 	key[0] = prefix | (key[0] & mask)
 	return key
 }
 
-// network is a range of addresses that share one counter.
+// network is a range of addresses that have one counter.
 type network struct {
 	prefix string
 	free   uint32
 }
 
-// clientNetworks returns the networks whose counters count an attempt from address. For IPv4 it is the address alone.
-// For IPv6 they are the /64, the smallest network that a subscriber has, and the /48, the largest usual one. For an
-// unknown address there are none.
+// clientNetworks returns the networks whose counters an attempt from address increases. For IPv4 that is the address
+// alone. For IPv6 it is the /64, the smallest network that a subscriber has, and the /48, the largest usual one. If
+// address is no IP address, it returns none.
 func clientNetworks(address string) []network {
 	addr, err := netip.ParseAddr(address)
 	if err != nil {

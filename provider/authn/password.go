@@ -40,13 +40,13 @@ type Password struct {
 	Limiter Limiter
 	Log     *slog.Logger
 
-	Passkeys *Passkeys // offered on the same page; nil: not
+	Passkeys *Passkeys // the page also offers to sign in with a passkey; nil: it does not
 }
 
 // Method returns "password".
 func (p *Password) Method() string { return "password" }
 
-// Label returns the name of the text of the link to the sign-in page.
+// Label returns the key of the text of the link to the sign-in page.
 func (p *Password) Label() string { return "signin.use_password" }
 
 // Page returns the sign-in page.
@@ -182,7 +182,7 @@ func (p *Password) verify(
 	return rehash, err
 }
 
-// Recheck returns storage.ErrRevoked if the user's password was replaced after a.
+// Recheck returns storage.ErrRevoked if the user's password was replaced since Authenticate read the user.
 func (p *Password) Recheck(ctx context.Context, a Authentication) error {
 	user, err := p.Users.User(ctx, a.User.Subject)
 	if err == nil && user.Password != a.User.Password {

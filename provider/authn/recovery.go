@@ -13,7 +13,8 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// RecoveryCodes stand in for a second factor that the user has lost. Each counts once.
+// RecoveryCodes authenticates by a recovery code, which a user who has lost the second factor can use instead of it.
+// Each code can be used once.
 type RecoveryCodes struct {
 	Store   FactorStore
 	Limiter Limiter
@@ -24,7 +25,8 @@ const (
 	recoveryCodeBytes = 10 // 80 random bits: such a code can be stored as a plain hash
 )
 
-// NewRecoveryCodes makes a set of recovery codes for a user, as they are shown once and as they are stored.
+// NewRecoveryCodes makes a set of recovery codes for a user. It returns the codes, which the user must see once, and
+// their hashes, which are stored.
 func NewRecoveryCodes(subject string) (codes []string, hashes []storage.Hash) {
 	for range recoveryCodeCount {
 		random := make([]byte, recoveryCodeBytes)
@@ -36,7 +38,7 @@ func NewRecoveryCodes(subject string) (codes []string, hashes []storage.Hash) {
 	return codes, hashes
 }
 
-// recoveryHash is how a code is stored. Case, spaces and hyphens do not count.
+// recoveryHash returns the hash under which a code is stored. It ignores case, spaces and hyphens.
 func recoveryHash(subject, code string) storage.Hash {
 	code = strings.ToLower(strings.NewReplacer("-", "", " ", "", "\t", "").Replace(code))
 	return storage.HashOf("recovery code\x00" + subject + "\x00" + code)
@@ -45,18 +47,19 @@ func recoveryHash(subject, code string) storage.Hash {
 // Method returns "recovery".
 func (c *RecoveryCodes) Method() string { return "recovery" }
 
-// Label returns the name of the text of the link to the page.
+// Label returns the key of the text of the link to the page.
 func (c *RecoveryCodes) Label() string { return "code.use_recovery" }
 
-// Usable reports whether the user has recovery codes left.
+// Usable reports whether the user has unused recovery codes and they meet acr.
 func (c *RecoveryCodes) Usable(f storage.Factors, acr string) bool {
 	return len(f.RecoveryCodes) > 0 && f.HasSecondFactor() && Meets(ACRMultiFactor, acr)
 }
 
-// Page returns the page that asks for a recovery code.
+// Page returns the page that asks for a recovery code. It does not offer to remember the browser.
 func (c *RecoveryCodes) Page(_ context.Context, prompt Prompt) (func(io.Writer) error, error) {
 	prompt.RememberDays = 0
-	return codePage(prompt, true), nil
+	const recovery = true
+	return codePage(prompt, recovery), nil
 }
 
 // Authenticate checks a recovery code and uses it up.
@@ -86,24 +89,25 @@ func (c *RecoveryCodes) useCode(ctx context.Context, subject, code string, attem
 		return err
 	}
 	event := FactorEvent(attempt.At, EventRecoveryUsed, subject, attempt.Address, "recovery")
-	event.Detail["left"] = strconv.Itoa(max(0, len(factors.RecoveryCodes)-1))
-	err = c.Store.ChangeFactors(ctx, subject, func(f *storage.Factors) error {
-		return f.UseRecoveryCode(recoveryHash(subject, code))
-	}, event)
+	remaining := max(0, len(factors.RecoveryCodes)-1)
+	event.Detail["left"] = strconv.Itoa(remaining)
+	use := func(f *storage.Factors) error { return f.UseRecoveryCode(recoveryHash(subject, code)) }
+	err = c.Store.ChangeFactors(ctx, subject, use, event)
 	if errors.Is(err, storage.ErrNotFound) || errors.Is(err, storage.ErrRevoked) {
 		return wrongCode(subject, "wrong recovery code")
 	}
 	return err
 }
 
-// Recheck returns storage.ErrRevoked if the user was disabled or the password changed since.
+// Recheck returns storage.ErrRevoked if the user was disabled or the password changed since Authenticate read the user.
 func (c *RecoveryCodes) Recheck(ctx context.Context, a Authentication) error {
 	return recheckUser(ctx, c.Store, a)
 }
 
-// Replace gives a user's factors new recovery codes, which make the old ones void, and returns them.
+// Replace replaces the recovery codes in f by new ones and returns the new codes.
 func (c *RecoveryCodes) Replace(f *storage.Factors, at time.Time) []string {
 	codes, hashes := NewRecoveryCodes(f.Subject)
-	f.RecoveryCodes, f.RecoveryCreated = hashes, at.UTC().Truncate(time.Millisecond)
+	f.RecoveryCodes = hashes
+	f.RecoveryCreated = at.UTC().Truncate(time.Millisecond)
 	return codes
 }

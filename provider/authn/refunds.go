@@ -7,12 +7,12 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// maxRefunds limits the counters with a refund. Beyond it, counters keep their counts.
+// maxRefunds is the maximum number of counters with a refund. Refunds of further counters are lost.
 const maxRefunds = 10_000
 
-// Refunds keeps refunds that the store failed to write: of counted attempts that succeeded or were not checked. The
-// next attempt takes them off its counters, so a failing disk does not lock users out. A restart forgets them. The
-// zero value is ready to use; a nil *Refunds keeps nothing.
+// Refunds keeps refunds that the store failed to write. A refund takes back counted attempts that succeeded or were not
+// checked. The next attempt subtracts the refunds from its counters, so a failing disk does not lock users out. Refunds
+// are lost at a restart. The zero value is ready to use. A nil *Refunds keeps nothing.
 type Refunds struct {
 	mu   sync.Mutex
 	owed map[storage.Hash]refund
@@ -24,7 +24,7 @@ type refund struct {
 	attempts uint32
 }
 
-// keepIfFailed keeps the refunds, one for each key, if err says that the store could not write them.
+// keepIfFailed keeps the refunds, one for each key, if the store could not write them because of err.
 func (r *Refunds) keepIfFailed(err error, keys []storage.Hash, refunds []refund) {
 	writeFailed := errors.Is(err, storage.ErrUnavailable) || errors.Is(err, storage.ErrFull)
 	if r == nil || !writeFailed {
@@ -47,7 +47,7 @@ func (r *Refunds) keepIfFailed(err error, keys []storage.Hash, refunds []refund)
 	}
 }
 
-// of returns the refund of each key; the zero refund if there is none.
+// of returns the refund of each key, or the zero refund for a key without one.
 func (r *Refunds) of(keys []storage.Hash) []refund {
 	list := make([]refund, len(keys))
 	if r == nil {
@@ -61,7 +61,7 @@ func (r *Refunds) of(keys []storage.Hash) []refund {
 	return list
 }
 
-// remove removes the refunds that the store has now written, one for each key. A refund that was added meanwhile stays.
+// remove removes refunds that the store has written, one for each key. It keeps a refund that was added meanwhile.
 func (r *Refunds) remove(keys []storage.Hash, written []refund) {
 	if r == nil {
 		return

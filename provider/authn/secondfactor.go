@@ -9,14 +9,16 @@ import (
 	"github.com/curfew-id/curfew/templates"
 )
 
-// SecondFactor is an authenticator that proves one thing more about a user who is known already, or sets it up.
+// SecondFactor is an authenticator for a user who has given a correct password. It checks a second factor, or sets one
+// up.
 type SecondFactor interface {
 	Authenticator
-	// Usable reports whether a user with these factors can prove this and meets acr then, a password given.
+	// Usable reports whether a user with these factors can use the authenticator, and whether password and second
+	// factor together meet acr.
 	Usable(f storage.Factors, acr string) bool
 }
 
-// FactorStore is what the second factors ask of the store.
+// FactorStore has the methods of the store that the second factors use.
 type FactorStore interface {
 	User(ctx context.Context, subject string) (storage.User, error)
 	Factors(ctx context.Context, subject string) (storage.Factors, error)
@@ -26,14 +28,15 @@ type FactorStore interface {
 	MarkUsed(ctx context.Context, id string, issued, until, at time.Time) error
 }
 
-// FieldMethod is the field of a form that names the authenticator that it is for, where a page has the forms of two.
+// FieldMethod is the field that names the authenticator of a form, on a page with the forms of two authenticators.
 const FieldMethod = "method"
 
 // checkLimited counts an attempt at a user's second factors and calls check. The counter is not the password's: a
 // correct password must not give further attempts at the second factor.
 func checkLimited(ctx context.Context, limiter Limiter, attempt Attempt, check func() error) error {
 	subject := attempt.User.Subject
-	account, origin := "second factor of "+subject, Origin{Address: attempt.Address, Device: attempt.Device(subject)}
+	account := "second factor of " + subject
+	origin := Origin{Address: attempt.Address, Device: attempt.Device(subject)}
 	err := limiter.Allow(ctx, attempt.At, account, origin)
 	if tooMany, ok := errors.AsType[*TooManyAttemptsError](err); ok {
 		return &Refusal{
@@ -51,12 +54,16 @@ func checkLimited(ctx context.Context, limiter Limiter, attempt Attempt, check f
 	return limiter.RecordSuccess(ctx, account, origin)
 }
 
-// wrongCode is the refusal of a code.
+// wrongCode returns the refusal of a code.
 func wrongCode(subject, reason string) error {
-	return &Refusal{Problem: templates.Problem{Fault: templates.WrongCode}, Reason: reason, Subject: subject}
+	return &Refusal{
+		Problem: templates.Problem{Fault: templates.WrongCode},
+		Reason:  reason,
+		Subject: subject,
+	}
 }
 
-// FactorEvent is the audit line of a change or use of a factor.
+// FactorEvent returns the audit event for the change or use of a factor.
 func FactorEvent(at time.Time, kind, subject, address, factor string) storage.Event {
 	return storage.Event{
 		At:      at,
@@ -68,7 +75,7 @@ func FactorEvent(at time.Time, kind, subject, address, factor string) storage.Ev
 	}
 }
 
-// The kinds of audit lines about factors.
+// The kinds of audit events about factors.
 const (
 	EventFactorAdded   = "user.factor_added"
 	EventFactorRemoved = "user.factor_removed"

@@ -22,40 +22,41 @@ const FieldCode = "code"
 
 const (
 	totpPeriod = 30 // seconds (RFC 6238 §5.2)
-	totpWindow = 1  // steps before and after the present one that are accepted (RFC 6238 §6)
+	totpWindow = 1  // codes of so many time steps before and after the current one are accepted (RFC 6238 §6)
 )
 
-// SecretWrapper seals the secrets of authenticator apps by the key file's key (provider/keys).
+// SecretWrapper encrypts the secrets of authenticator apps with the key of the key file (provider/keys).
 type SecretWrapper interface {
 	WrapTOTP(subject string, secret []byte) ([]byte, error)
 	UnwrapTOTP(subject string, wrapped []byte) ([]byte, error)
 }
 
-// TOTP is the code of an authenticator app (RFC 6238), as the second factor.
+// TOTP authenticates by a code of an authenticator app (RFC 6238), as the second factor.
 type TOTP struct {
 	Store   FactorStore
 	Secrets SecretWrapper
 	Limiter Limiter
-	Issuer  string // names this provider in the app
+	Issuer  string // the name of this provider in the app
 }
 
 // Method returns "totp".
 func (t *TOTP) Method() string { return "totp" }
 
-// Label returns the name of the text of the link to the page.
+// Label returns the key of the text of the link to the page.
 func (t *TOTP) Label() string { return "code.use_app" }
 
-// Usable reports whether the user has an authenticator app.
+// Usable reports whether the user has an authenticator app and it meets acr.
 func (t *TOTP) Usable(f storage.Factors, acr string) bool {
 	return f.TOTP != nil && Meets(ACRMultiFactor, acr)
 }
 
 // Page returns the page that asks for the code.
 func (t *TOTP) Page(_ context.Context, prompt Prompt) (func(io.Writer) error, error) {
-	return codePage(prompt, false), nil
+	const recovery = false
+	return codePage(prompt, recovery), nil
 }
 
-// codePage is the page that asks for a code of an app or a recovery code.
+// codePage returns the page that asks for a recovery code or, without recovery, for a code of an authenticator app.
 func codePage(prompt Prompt, recovery bool) func(io.Writer) error {
 	page := templates.CodePage{
 		Page:            prompt.Page,
@@ -93,6 +94,7 @@ func (t *TOTP) Authenticate(ctx context.Context, attempt Attempt) (Authenticatio
 	}, nil
 }
 
+// useCode checks a code and stores its time step, so that the code cannot be used again.
 func (t *TOTP) useCode(ctx context.Context, subject, code string, at time.Time) error {
 	factors, err := t.Store.Factors(ctx, subject)
 	if err != nil {
@@ -121,7 +123,7 @@ func (t *TOTP) useCode(ctx context.Context, subject, code string, at time.Time) 
 	return err
 }
 
-// findStep returns the time step that a code belongs to.
+// findStep returns the time step of a code. ok is false if the code belongs to none of the accepted steps.
 func findStep(secret, code string, at time.Time) (step int64, ok bool) {
 	code = strings.Join(strings.Fields(code), "")
 	now := at.Unix() / totpPeriod
@@ -137,7 +139,7 @@ func findStep(secret, code string, at time.Time) (step int64, ok bool) {
 	return 0, false
 }
 
-// Recheck returns storage.ErrRevoked if the user was disabled or removed since.
+// Recheck returns storage.ErrRevoked if the user was disabled or the password changed since Authenticate read the user.
 func (t *TOTP) Recheck(ctx context.Context, a Authentication) error {
 	return recheckUser(ctx, t.Store, a)
 }
@@ -145,13 +147,16 @@ func (t *TOTP) Recheck(ctx context.Context, a Authentication) error {
 // recheckUser returns storage.ErrRevoked if the user was disabled, or the password changed, since the user was read.
 func recheckUser(ctx context.Context, store FactorStore, a Authentication) error {
 	user, err := store.User(ctx, a.User.Subject)
-	if err == nil && (user.Password != a.User.Password || user.Disabled) {
+	if err != nil {
+		return err
+	}
+	if user.Disabled || user.Password != a.User.Password {
 		return fmt.Errorf("the user was changed while the second factor was checked: %w", storage.ErrRevoked)
 	}
-	return err
+	return nil
 }
 
-// NewSecret makes the secret of a new authenticator app, which counts after Enrol.
+// NewSecret makes a secret for a new authenticator app. Enrol checks later that the app has it.
 func (t *TOTP) NewSecret(user storage.User) (*otp.Key, error) {
 	key, err := totp.Generate(totp.GenerateOpts{Issuer: t.Issuer, AccountName: user.Name})
 	if err != nil {
@@ -160,8 +165,8 @@ func (t *TOTP) NewSecret(user storage.User) (*otp.Key, error) {
 	return key, nil
 }
 
-// Enrol returns the authenticator app of that secret if the code proves that the user's app has it. Otherwise the
-// error is a *[Refusal]. The code is used up.
+// Enrol returns the record of a new authenticator app with secret. It returns a *[Refusal] if code is not a current
+// code for secret. The code cannot be used again.
 func (t *TOTP) Enrol(subject, secret, code string, at time.Time) (*storage.TOTP, error) {
 	step, ok := findStep(secret, code, at)
 	if !ok {
@@ -175,30 +180,27 @@ func (t *TOTP) Enrol(subject, secret, code string, at time.Time) (*storage.TOTP,
 	return &storage.TOTP{Wrapped: wrapped, LastStep: step, Created: at, LastUsed: at}, nil
 }
 
-// EnrolTOTP sets up an authenticator app while a user signs in who needs a second factor and has none.
+// EnrolTOTP sets up an authenticator app during the sign-in of a user who needs a second factor and has none.
 type EnrolTOTP struct{ *TOTP }
 
 // Method returns "enrol-totp".
 func (t EnrolTOTP) Method() string { return "enrol-totp" }
 
-// Label returns the name of the text of the link to the page.
+// Label returns the key of the text of the link to the page.
 func (t EnrolTOTP) Label() string { return "enroltotp.use" }
 
-// Usable reports whether the user has no second factor. A user who has one proves it instead: a password alone must
-// not add another.
+// Usable reports whether the user has no second factor and an authenticator app meets acr. A user with a second factor
+// must use that: a password alone must not add another.
 func (t EnrolTOTP) Usable(f storage.Factors, acr string) bool {
 	return !f.HasSecondFactor() && Meets(ACRMultiFactor, acr)
 }
 
-// Page returns the page that shows the secret and asks for a first code. A page after a wrong code shows the same
-// secret.
+// Page returns the page that shows the secret and asks for a first code. After a wrong code it shows the same secret
+// again.
 func (t EnrolTOTP) Page(_ context.Context, prompt Prompt) (func(io.Writer) error, error) {
-	secretURL := ""
-	if prompt.State != nil && json.Unmarshal(prompt.State, &secretURL) != nil {
-		secretURL = ""
-	}
-	key, err := otp.NewKeyFromURL(secretURL)
-	if secretURL == "" || err != nil {
+	key, ok := secretInState(prompt.State)
+	if !ok {
+		var err error
 		if key, err = t.NewSecret(*prompt.User); err != nil {
 			return nil, err
 		}
@@ -222,18 +224,24 @@ func (t EnrolTOTP) Page(_ context.Context, prompt Prompt) (func(io.Writer) error
 	return func(w io.Writer) error { return templates.EnrolTOTP(w, page) }, nil
 }
 
+// secretInState returns the secret that Page sealed. ok is false if state has none.
+func secretInState(state json.RawMessage) (key *otp.Key, ok bool) {
+	var secretURL string
+	if state == nil || json.Unmarshal(state, &secretURL) != nil || secretURL == "" {
+		return nil, false
+	}
+	key, err := otp.NewKeyFromURL(secretURL)
+	return key, err == nil
+}
+
 // Authenticate checks the first code, and stores the app and new recovery codes.
 func (t EnrolTOTP) Authenticate(ctx context.Context, attempt Attempt) (Authentication, error) {
 	user, err := t.Store.User(ctx, attempt.User.Subject)
 	if err != nil {
 		return Authentication{}, err
 	}
-	var secretURL string
-	if attempt.State == nil || json.Unmarshal(attempt.State, &secretURL) != nil {
-		return Authentication{}, wrongCode(user.Subject, "the form has no secret of a new authenticator app")
-	}
-	key, err := otp.NewKeyFromURL(secretURL)
-	if err != nil {
+	key, ok := secretInState(attempt.State)
+	if !ok {
 		return Authentication{}, wrongCode(user.Subject, "the form has no secret of a new authenticator app")
 	}
 	app, err := t.Enrol(user.Subject, key.Secret(), attempt.Form.Get(FieldCode), attempt.At)
@@ -245,7 +253,9 @@ func (t EnrolTOTP) Authenticate(ctx context.Context, attempt Attempt) (Authentic
 		if !t.Usable(*f, "") {
 			return storage.ErrChanged
 		}
-		f.TOTP, f.RecoveryCodes, f.RecoveryCreated = app, hashes, app.Created
+		f.TOTP = app
+		f.RecoveryCodes = hashes
+		f.RecoveryCreated = app.Created
 		f.ForgetBrowsers()
 		return nil
 	}, FactorEvent(attempt.At, EventFactorAdded, user.Subject, attempt.Address, "totp"))

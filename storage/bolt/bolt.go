@@ -90,6 +90,7 @@ func Open(o Options) (*Store, error) {
 	}
 	s.committer.verify = verifyDevice
 	s.committer.testDisk = testDisk
+	s.committer.hasRoom = hasRoom
 	if err := s.open(); err != nil {
 		return nil, fmt.Errorf("open store %s: %w", o.Path, err)
 	}

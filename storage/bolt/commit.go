@@ -33,6 +33,7 @@ type committer struct {
 	commitTx func(*bbolt.Tx) error   // bbolt's Commit
 	verify   func(path string) error // verifyDevice
 	testDisk func(path string) error // testDisk
+	hasRoom  func(path string) bool  // hasRoom
 }
 
 // commitLoop takes the jobs that wait in the queue and commits them together, again and again until the store closes.
@@ -183,6 +184,10 @@ func (s *Store) flush(b *bbolt.Tx, batch []*job) error {
 	if err == nil && c.sinceFull.Elapsed() < c.fullPause {
 		err = fmt.Errorf("commit: %w", storage.ErrFull)
 	}
+	if err == nil && !c.hasRoom(s.options.Path) {
+		s.outOfSpace.Store(true)
+		err = fmt.Errorf("commit: %w: less than 1 MiB is left on the disk", storage.ErrFull)
+	}
 	if err != nil {
 		_ = b.Rollback() // cannot fail in an open transaction
 		return err
@@ -209,8 +214,12 @@ func (s *Store) flush(b *bbolt.Tx, batch []*job) error {
 	return f.err
 }
 
-// A commit that finds no room takes long, because bbolt searches the whole file for free pages. The committer then
-// pauses for fullPauseFactor times the duration of that commit, but at most for maxFullPause.
+// commitRoom is how many bytes the disk must have left before a commit. It is more than most commits need: a commit that
+// finds no room takes long, because bbolt then searches the whole file for free pages.
+const commitRoom = 1 << 20
+
+// After a commit that found no room, the committer pauses for fullPauseFactor times the duration of that commit, but at
+// most for maxFullPause.
 const (
 	fullPauseFactor = 4
 	maxFullPause    = 2 * time.Second

@@ -42,6 +42,15 @@ func verifyDevice(path string) error {
 	return compareDevice(file, device)
 }
 
+// hasRoom reports whether the disk of a file has commitRoom left. If the system does not say, it returns true.
+func hasRoom(path string) bool {
+	var disk unix.Statfs_t
+	if err := unix.Statfs(path, &disk); err != nil {
+		return true
+	}
+	return disk.Bavail*uint64(disk.Bsize) >= commitRoom
+}
+
 // compareDevice returns an error if a normal read and an O_DIRECT read of the file differ.
 func compareDevice(cached, device *os.File) error {
 	// O_DIRECT needs an aligned buffer.

@@ -8,3 +8,6 @@ import "errors"
 func verifyDevice(string) error {
 	return errors.New("this system cannot show whether the disk has what was written; restart the machine")
 }
+
+// hasRoom always returns true: the commit finds out.
+func hasRoom(string) bool { return true }

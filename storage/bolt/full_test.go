@@ -102,6 +102,36 @@ func TestReadinessShowsAFullStore(t *testing.T) {
 	must(t, err)
 }
 
+// TestFullDiskIsNoticedBeforeTheCommit: a commit that fails for lack of room costs a search of the whole file. So none
+// is tried while the disk is full, and the first write after there is room again succeeds.
+func TestFullDiskIsNoticedBeforeTheCommit(t *testing.T) {
+	s, disk := mustOpenFaulty(t, nil)
+	room := true
+	must(t, s.update(t.Context(), func(*tx) error {
+		s.committer.hasRoom = func(string) bool { return room }
+		return nil
+	}))
+	line := storage.Event{Kind: "line"}
+	must(t, s.AppendEvents(t.Context(), line))
+	before := disk.commits.Load()
+	room = false
+	if err := s.AppendEvents(t.Context(), line); !errors.Is(err, storage.ErrFull) {
+		t.Errorf("got error %v, want %v", err, storage.ErrFull)
+	}
+	if err := s.Ready(t.Context()); !errors.Is(err, storage.ErrFull) {
+		t.Errorf("got error %v from Ready, want %v", err, storage.ErrFull)
+	}
+	if tried := disk.commits.Load() - before; tried > 0 {
+		t.Errorf("got %d commits tried on a full disk, want none", tried)
+	}
+	if _, err := s.Session(t.Context(), "ann", fixtureStart); err != nil {
+		t.Errorf("a read: got error %v", err)
+	}
+	room = true
+	must(t, s.AppendEvents(t.Context(), line))
+	must(t, s.Ready(t.Context()))
+}
+
 func TestFullDiskIsDistinguishedFromABrokenOne(t *testing.T) {
 	for _, c := range []struct{ err, want error }{
 		{fmt.Errorf("write: %w", syscall.ENOSPC), storage.ErrFull},

@@ -167,7 +167,7 @@ func (p *Provider) Admin() http.Handler { return p.admin }
 // requests that arrive.
 func (p *Provider) Drain() { p.draining.Store(true) }
 
-// Run delivers logout tokens, ends expired sessions, removes unused clients and rotates keys until ctx is cancelled. It
+// Run delivers logout tokens, ends expired sessions, removes unused clients and old audit lines, and rotates keys until ctx is cancelled. It
 // returns when the delivery attempts in progress have finished.
 func (p *Provider) Run(ctx context.Context) {
 	var workers sync.WaitGroup
@@ -175,6 +175,10 @@ func (p *Provider) Run(ctx context.Context) {
 	workers.Go(func() { p.terminator.Run(ctx) })
 	if p.config.Audit.CheckpointEvery > 0 {
 		workers.Go(func() { p.checkpoints.Run(ctx) })
+	}
+	if keep := p.config.Audit.Retention; keep > 0 {
+		retention := &auditRetention{events: p.config.Store, keep: keep, now: p.config.Now, log: p.config.Log}
+		workers.Go(func() { retention.Run(ctx) })
 	}
 	if p.config.Registration.Enabled() {
 		workers.Go(func() { p.registration.Run(ctx) })

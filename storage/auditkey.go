@@ -18,6 +18,7 @@ type AuditKey []byte
 const (
 	auditLinePurpose       = "curfew audit line\x00"
 	auditCheckpointPurpose = "curfew audit checkpoint\x00"
+	auditRemovalPurpose    = "curfew audit removal\x00"
 )
 
 func (k AuditKey) mac(purpose string, data []byte) Hash {
@@ -36,16 +37,35 @@ type Checkpoint struct {
 }
 
 // Sign returns the checkpoint as text with a MAC: SEQ.TIME.HASH.MAC.
-func (c Checkpoint) Sign(key AuditKey) string {
+func (c Checkpoint) Sign(key AuditKey) string { return c.sign(auditCheckpointPurpose, key) }
+
+// SignRemoval returns the text of a removal: it says that the lines up to this one, and this one, were removed at c.At.
+// It has the form of a checkpoint and a MAC of its own, so that a published checkpoint cannot pass for a removal.
+func (c Checkpoint) SignRemoval(key AuditKey) string { return c.sign(auditRemovalPurpose, key) }
+
+func (c Checkpoint) sign(purpose string, key AuditKey) string {
 	text := fmt.Sprintf("%d.%d.%s", c.Seq, c.At.Unix(), c.Hash)
-	return text + "." + key.mac(auditCheckpointPurpose, []byte(text)).String()
+	return text + "." + key.mac(purpose, []byte(text)).String()
 }
 
 // ErrCheckpoint: the text is not a checkpoint, or another key signed it.
 var ErrCheckpoint = errors.New("the checkpoint is not signed with this key file")
 
-// ParseCheckpoint reads the text of a checkpoint and verifies its MAC. ErrCheckpoint.
+// ParseCheckpoint reads the text of a checkpoint and verifies its MAC. It also reads a removal, because a removal proves
+// the same: its line existed. ErrCheckpoint.
 func ParseCheckpoint(text string, key AuditKey) (Checkpoint, error) {
+	if c, err := ParseRemoval(text, key); err == nil {
+		return c, nil
+	}
+	return parseCheckpoint(text, auditCheckpointPurpose, key)
+}
+
+// ParseRemoval reads the text of a removal and verifies its MAC. ErrCheckpoint.
+func ParseRemoval(text string, key AuditKey) (Checkpoint, error) {
+	return parseCheckpoint(text, auditRemovalPurpose, key)
+}
+
+func parseCheckpoint(text, purpose string, key AuditKey) (Checkpoint, error) {
 	const partCount = 4
 	parts := strings.Split(text, ".")
 	if len(parts) != partCount {
@@ -63,7 +83,7 @@ func ParseCheckpoint(text string, key AuditKey) (Checkpoint, error) {
 	if err := c.Hash.UnmarshalText([]byte(parts[2])); err != nil {
 		return Checkpoint{}, fmt.Errorf("read the hash of a checkpoint: %w", ErrCheckpoint)
 	}
-	if len(key) == 0 || !hmac.Equal([]byte(c.Sign(key)), []byte(text)) {
+	if len(key) == 0 || !hmac.Equal([]byte(c.sign(purpose, key)), []byte(text)) {
 		return Checkpoint{}, ErrCheckpoint
 	}
 	return c, nil

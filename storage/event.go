@@ -89,4 +89,10 @@ type Events interface {
 	AppendEvents(ctx context.Context, e ...Event) error
 	// ListEvents lists lines in order, or newest first.
 	ListEvents(ctx context.Context, f EventFilter, p Page) (events []Event, next string, err error)
+	// RemoveEvents removes up to limit lines from the beginning of the trail, as far as they are older than before, and
+	// returns how many it removed. It never removes the last line. In the same transaction it stores a removal that it
+	// signs with the audit key at that time (Checkpoint.SignRemoval), in place of the one before.
+	RemoveEvents(ctx context.Context, before, at time.Time, limit int) (removed int, err error)
+	// EventRemoval returns the removal that RemoveEvents stored last, "" if no line was removed.
+	EventRemoval(ctx context.Context) (string, error)
 }

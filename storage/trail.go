@@ -7,11 +7,13 @@ import "fmt"
 type TrailVerifier struct {
 	Key        AuditKey    // verifies the MAC of every line; empty: no MAC is verified
 	Checkpoint *Checkpoint // the trail must contain this line; nil: any trail passes
+	Removal    *Checkpoint // the trail begins after this line, because retention removed the lines up to it; nil: none
 	AnyStart   bool        // the trail may begin with any line, as an export does
 
-	Lines   int    // verified lines
-	LastSeq uint64 // of the last verified line
-	Head    Hash   // of the last verified line
+	Lines    int    // verified lines
+	FirstSeq uint64 // of the first verified line
+	LastSeq  uint64 // of the last verified line
+	Head     Hash   // of the last verified line
 
 	foundCheckpoint bool
 }
@@ -28,9 +30,8 @@ func (e *TrailError) Error() string {
 
 // Add verifies the next line. Its error is a *TrailError.
 func (v *TrailVerifier) Add(e Event) error {
-	if v.AnyStart && v.Lines == 0 {
-		v.LastSeq = e.Seq - 1
-		v.Head = e.Prev
+	if v.Lines == 0 {
+		v.begin(e)
 	}
 	atCheckpoint := v.Checkpoint != nil && v.Checkpoint.Seq == e.Seq
 	switch {
@@ -50,9 +51,26 @@ func (v *TrailVerifier) Add(e Event) error {
 	return nil
 }
 
+// begin sets the line after which the trail begins with e.
+func (v *TrailVerifier) begin(e Event) {
+	switch {
+	case v.AnyStart:
+		v.LastSeq, v.Head = e.Seq-1, e.Prev
+	case v.Removal != nil:
+		v.LastSeq, v.Head = v.Removal.Seq, v.Removal.Hash
+	}
+	v.FirstSeq = e.Seq
+}
+
 // Finish checks that the trail contained the line of the checkpoint. Its error is a *TrailError.
 func (v *TrailVerifier) Finish() error {
-	if v.Checkpoint != nil && v.Checkpoint.Seq > 0 && !v.foundCheckpoint {
+	if v.Checkpoint == nil || v.Checkpoint.Seq == 0 {
+		return nil
+	}
+	if v.Removal != nil && v.Checkpoint.Seq <= v.Removal.Seq {
+		return nil // the signed removal shows that the trail had these lines
+	}
+	if !v.foundCheckpoint {
 		return &TrailError{v.LastSeq + 1, fmt.Sprintf(
 			"line %d of the checkpoint is missing: the end of the trail was cut off", v.Checkpoint.Seq)}
 	}

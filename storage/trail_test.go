@@ -39,12 +39,7 @@ func rechain(trail []Event) []Event {
 
 func verifyTrail(trail []Event, checkpoint *Checkpoint) error {
 	v := TrailVerifier{Key: trailKey, Checkpoint: checkpoint}
-	for _, e := range trail {
-		if err := v.Add(e); err != nil {
-			return err
-		}
-	}
-	return v.Finish()
+	return addAll(&v, trail)
 }
 
 // TestTrailThatWasRewrittenWithoutTheKeyFileIsFound: anyone who has the store can compute hashes. The MACs need
@@ -107,4 +102,50 @@ func TestCheckpointNeedsTheKeyFile(t *testing.T) {
 			t.Errorf("%s: got %v, want ErrCheckpoint", name, err)
 		}
 	}
+}
+
+// TestTrailVerifiesFromASignedRemoval: retention removes lines from the beginning. Someone who has the store, and a
+// checkpoint from the log, can remove more lines, but cannot sign a note about them.
+func TestTrailVerifiesFromASignedRemoval(t *testing.T) {
+	trail := writeTrail(trailKey)
+	line := Checkpoint{Seq: 2, Hash: trail[1].Hash, At: time.Unix(1_790_000_100, 0).UTC()}
+	if _, err := ParseRemoval(line.Sign(trailKey), trailKey); !errors.Is(err, ErrCheckpoint) {
+		t.Errorf("got %v for a checkpoint as removal, want ErrCheckpoint", err)
+	}
+	removal, err := ParseRemoval(line.SignRemoval(trailKey), trailKey)
+	if err != nil || removal != line {
+		t.Fatalf("got %+v, %v", removal, err)
+	}
+	early, late := Checkpoint{Seq: 1, Hash: trail[0].Hash}, Checkpoint{Seq: 9}
+	for name, c := range map[string]struct {
+		rest       []Event
+		checkpoint *Checkpoint
+		broken     bool
+	}{
+		"what retention left":                {rest: trail[2:]},
+		"a checkpoint before the removal":    {rest: trail[2:], checkpoint: &early},
+		"the removal as checkpoint":          {rest: trail[2:], checkpoint: &removal},
+		"a checkpoint after the last line":   {rest: trail[2:], checkpoint: &late, broken: true},
+		"more lines removed than it says":    {rest: trail[3:], broken: true},
+		"the first line removed and changed": {rest: rechain(trail[2:]), broken: true},
+	} {
+		v := TrailVerifier{Key: trailKey, Removal: &removal, Checkpoint: c.checkpoint}
+		err := addAll(&v, c.rest)
+		if (err != nil) != c.broken {
+			t.Errorf("%s: got %v, want broken: %v", name, err, c.broken)
+		}
+	}
+	archive := TrailVerifier{Key: trailKey, AnyStart: true, Checkpoint: &removal}
+	if err := addAll(&archive, trail[:2]); err != nil {
+		t.Errorf("got %v for an export of what was removed", err)
+	}
+}
+
+func addAll(v *TrailVerifier, trail []Event) error {
+	for _, e := range trail {
+		if err := v.Add(e); err != nil {
+			return err
+		}
+	}
+	return v.Finish()
 }

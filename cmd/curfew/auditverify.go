@@ -30,6 +30,8 @@ func (p *program) auditVerify() *cobra.Command {
 			"A checkpoint can: the server writes one to its log at each\n" +
 			"audit.checkpoint_every, and to audit.checkpoint_url. " +
 			"--since proves that no line up to that checkpoint is missing.\n\n" +
+			"Lines that audit.retention removed from the beginning do not break the trail: " +
+			"the store has a signed note up to which line.\n\n" +
 			"Exit codes: 0 the trail is intact; 1 it is not; 2 wrong usage, or FILE is no export.",
 		Example: "  curfew audit verify\n  curfew audit verify trail.jsonl --since 1042.1790000000.7Pq….Xw…",
 		Args:    cobra.MaximumNArgs(1),
@@ -54,6 +56,17 @@ func (p *program) showTrail(v admin.Verification) error {
 		}
 	} else if v.Intact {
 		fmt.Fprintf(p.stdout, "intact: %s, the last is %d\n", pluralize(v.Events, "line"), v.LastSeq)
+		switch {
+		case v.RemovedTo > 0:
+			fmt.Fprintf(
+				p.stdout,
+				"lines up to %d were removed by audit.retention, the last of them at %s: the store has a signed note\n",
+				v.RemovedTo,
+				formatTime(v.RemovedAt),
+			)
+		case v.FirstSeq > 1:
+			fmt.Fprintf(p.stdout, "the first is %d: what came before is not in this file\n", v.FirstSeq)
+		}
 		if v.CompleteTo > 0 {
 			fmt.Fprintf(p.stdout, "complete up to line %d, by the checkpoint\n", v.CompleteTo)
 		} else {

@@ -15,6 +15,7 @@ import (
 type EventStore interface {
 	AppendEvents(ctx context.Context, e ...storage.Event) error
 	ListEvents(ctx context.Context, f storage.EventFilter, p storage.Page) ([]storage.Event, string, error)
+	EventRemoval(ctx context.Context) (string, error)
 }
 
 // EventList is a page of the audit trail.
@@ -35,11 +36,23 @@ type Verification struct {
 	Problem    string       `json:"problem,omitempty"`     // why it breaks there
 	CompleteTo uint64       `json:"complete_to,omitempty"` // the checkpoint shows that no line up to this one is missing
 	Checkpoint string       `json:"checkpoint,omitempty"`  // of the last verified line, for a later verification
+	FirstSeq   uint64       `json:"first,omitempty"`       // the sequence number of the first verified line
+	RemovedTo  uint64       `json:"removed_to,omitempty"`  // retention removed the lines up to this one: signed
+	RemovedAt  time.Time    `json:"removed_at,omitzero"`   // when it did
 }
 
 // NewVerification returns the result of v. err is the first error of v.Add, or else that of v.Finish.
 func NewVerification(v *storage.TrailVerifier, err error, at time.Time) Verification {
-	result := Verification{Intact: true, Events: v.Lines, LastSeq: v.LastSeq, HeadHash: v.Head}
+	result := Verification{
+		Intact:   true,
+		Events:   v.Lines,
+		FirstSeq: v.FirstSeq,
+		LastSeq:  v.LastSeq,
+		HeadHash: v.Head,
+	}
+	if v.Removal != nil {
+		result.RemovedTo, result.RemovedAt = v.Removal.Seq, v.Removal.At
+	}
 	if trailErr, ok := errors.AsType[*storage.TrailError](err); ok {
 		result.Intact = false
 		result.BrokenAt = trailErr.Line
@@ -175,16 +188,50 @@ func (a *api) verifyEvents(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	v := storage.TrailVerifier{Key: a.Keys.AuditKey()}
+	key := a.Keys.AuditKey()
+	var checkpoint *storage.Checkpoint
 	if text := values.Get("since"); text != "" {
-		checkpoint, err := storage.ParseCheckpoint(text, v.Key)
+		c, err := storage.ParseCheckpoint(text, key)
 		if err != nil {
 			return invalid("since", "%s", err)
 		}
-		v.Checkpoint = &checkpoint
+		checkpoint = &c
 	}
-	var trailErr error
-	err = a.forEachEventPage(r.Context(), storage.EventFilter{}, func(events []storage.Event) error {
+	for {
+		removal, err := a.Store.EventRemoval(r.Context())
+		if err != nil {
+			return err
+		}
+		v := storage.TrailVerifier{Key: key, Checkpoint: checkpoint}
+		trailErr, err := a.verifyTrail(r.Context(), &v, removal)
+		if err != nil {
+			return err
+		}
+		if trailErr != nil {
+			// Retention may have removed lines meanwhile: then the trail begins elsewhere.
+			now, err := a.Store.EventRemoval(r.Context())
+			if err != nil {
+				return err
+			}
+			if now != removal {
+				continue
+			}
+		}
+		return writeJSON(w, http.StatusOK, NewVerification(&v, trailErr, a.Now()))
+	}
+}
+
+// verifyTrail verifies the trail, which begins after the lines of a removal (empty: at its first line). trailErr is the
+// first fault of the trail.
+func (a *api) verifyTrail(ctx context.Context, v *storage.TrailVerifier, removal string) (trailErr, err error) {
+	if removal != "" {
+		c, err := storage.ParseRemoval(removal, v.Key)
+		if err != nil {
+			return &storage.TrailError{Line: 1, Problem: "the note about removed lines is not signed with this key file"}, nil
+		}
+		v.Removal = &c
+	}
+	err = a.forEachEventPage(ctx, storage.EventFilter{}, func(events []storage.Event) error {
 		for _, e := range events {
 			if trailErr = v.Add(e); trailErr != nil {
 				return errStop
@@ -192,11 +239,8 @@ func (a *api) verifyEvents(w http.ResponseWriter, r *http.Request) error {
 		}
 		return nil
 	})
-	if err != nil {
-		return err
-	}
-	if trailErr == nil {
+	if trailErr == nil && err == nil {
 		trailErr = v.Finish()
 	}
-	return writeJSON(w, http.StatusOK, NewVerification(&v, trailErr, a.Now()))
+	return trailErr, err
 }

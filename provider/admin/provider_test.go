@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/curfew-id/curfew/provider/admin"
 	"github.com/curfew-id/curfew/provider/keys"
@@ -176,6 +177,23 @@ func TestAuditTrailIsFilteredExportedAndVerified(t *testing.T) {
 	if last := d.lastEvent(""); !v.Intact || v.LastSeq != last.Seq || v.HeadHash != last.Hash ||
 		v.Events != int(last.Seq) {
 		t.Errorf("got %+v, want a whole chain up to %d", v, last.Seq)
+	}
+}
+
+// TestRemovedAuditLinesAreNamed: lines that retention removed do not break the trail, and the answer says up to which
+// line.
+func TestRemovedAuditLinesAreNamed(t *testing.T) {
+	d := mustStart(t)
+	for _, u := range []string{"ada", "bob", "eve"} {
+		d.mustAddUser(u)
+	}
+	before := must[admin.Verification](d, 200, "GET", "/events/verify", "")
+	if _, err := d.store.RemoveEvents(t.Context(), time.Now().Add(time.Hour), time.Now(), 2); err != nil {
+		t.Fatal(err)
+	}
+	v := must[admin.Verification](d, 200, "GET", "/events/verify?since="+before.Checkpoint, "")
+	if !v.Intact || v.FirstSeq != 3 || v.RemovedTo != 2 || v.RemovedAt.IsZero() || v.LastSeq != before.LastSeq {
+		t.Errorf("got %+v, want a trail from line 3", v)
 	}
 }
 

@@ -10,4 +10,7 @@ type Audit struct {
 	CheckpointEvery time.Duration `yaml:"checkpoint_every" default:"1h" min:"0"`
 	// A URL to which each checkpoint is also posted, as a form with `iss` and `checkpoint`. `egress.allow` counts.
 	CheckpointURL string `yaml:"checkpoint_url"`
+	// How long lines of the audit trail are kept. Older ones are removed from its beginning, within an hour. The store
+	// then has a signed note up to which line, and `curfew audit verify` says so. `0`: for ever.
+	Retention time.Duration `yaml:"retention" default:"0" min:"0"`
 }

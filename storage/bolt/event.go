@@ -5,6 +5,7 @@ import (
 	"context"
 	"iter"
 	"strings"
+	"time"
 
 	"github.com/curfew-id/curfew/storage"
 )
@@ -70,6 +71,52 @@ func matchesFilter(f storage.EventFilter, e storage.Event) bool {
 		(f.Reason == "" || e.Reason == f.Reason) &&
 		(f.Since.IsZero() || !e.At.Before(f.Since)) &&
 		(f.Until.IsZero() || e.At.Before(f.Until))
+}
+
+// removalKey is the key of the removal in the table meta.
+var removalKey = []byte("removed_events")
+
+// RemoveEvents implements storage.Events.
+func (s *Store) RemoveEvents(ctx context.Context, before, at time.Time, limit int) (int, error) {
+	return write(ctx, s, func(t *tx) (int, error) {
+		list := t.oldEvents(before, limit)
+		if len(list) == 0 {
+			return 0, nil
+		}
+		for _, e := range list {
+			n := sequenceKey(e.Seq)
+			t.delete(events, n)
+			if e.Subject != "" {
+				t.delete(eventsByUser, append(keyPrefix(e.Subject), n...))
+			}
+		}
+		last := list[len(list)-1]
+		removal := storage.Checkpoint{Seq: last.Seq, Hash: last.Hash, At: at}
+		t.put(meta, removalKey, []byte(removal.SignRemoval(t.auditKey)))
+		return len(list), nil
+	})
+}
+
+// oldEvents returns up to limit lines at the beginning of the trail that are older than before. The last line of the
+// trail is not among them.
+func (t *tx) oldEvents(before time.Time, limit int) (list []storage.Event) {
+	for _, v := range t.scanPrefix(events, nil) {
+		e, ok := decode[storage.Event](t, events, v)
+		if !ok || len(list) == limit || !e.At.Before(before) || e.Seq == t.auditTail.seq {
+			break
+		}
+		list = append(list, e)
+	}
+	return list
+}
+
+// EventRemoval implements storage.Events.
+func (s *Store) EventRemoval(ctx context.Context) (removal string, err error) {
+	err = s.view(ctx, func(t *tx) error {
+		removal = string(t.get(meta, removalKey))
+		return nil
+	})
+	return removal, err
 }
 
 // appendEvents adds lines to the trail, in order.

@@ -53,6 +53,7 @@ func (e *export) state() {
 		Sequence:       e.sequence(),
 		ClientRevision: e.bucket(clients).Sequence(),
 		Swept:          e.cache.sweepHistory,
+		EventRemoval:   string(e.get(meta, removalKey)),
 	})
 }
 

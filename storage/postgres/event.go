@@ -5,6 +5,7 @@ import (
 	"math"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -75,6 +76,44 @@ func matchesFilter(f storage.EventFilter, e storage.Event) bool {
 		(f.Until.IsZero() || e.At.Before(f.Until))
 }
 
+// RemoveEvents implements storage.Events.
+func (s *Store) RemoveEvents(ctx context.Context, before, at time.Time, limit int) (int, error) {
+	return write(ctx, s, func(t *tx) (int, error) {
+		t.lockState()
+		t.flush()
+		list := t.oldEvents(before, limit)
+		if len(list) == 0 {
+			return 0, t.err
+		}
+		last := list[len(list)-1]
+		removal := storage.Checkpoint{Seq: last.Seq, Hash: last.Hash, At: at}
+		t.exec(`DELETE FROM @events WHERE sequence <= $1`, int64(last.Seq))
+		t.exec(`UPDATE @state SET event_removal = $1`, removal.SignRemoval(t.auditKey()))
+		return len(list), nil
+	})
+}
+
+// oldEvents returns up to limit lines at the beginning of the trail that are older than before. The last line of the
+// trail is not among them.
+func (t *tx) oldEvents(before time.Time, limit int) (list []storage.Event) {
+	oldest := queryRecords[storage.Event](t, `SELECT record FROM @events ORDER BY sequence LIMIT $1`, limit)
+	for _, e := range oldest {
+		if !e.At.Before(before) || e.Seq == t.state.auditSequence {
+			break
+		}
+		list = append(list, e)
+	}
+	return list
+}
+
+// EventRemoval implements storage.Events.
+func (s *Store) EventRemoval(ctx context.Context) (string, error) {
+	return read(ctx, s, func(t *tx) (removal string, err error) {
+		t.queryRow(`SELECT event_removal FROM @state`, nil, &removal)
+		return removal, nil
+	})
+}
+
 // appendEvents adds lines to the trail, in order.
 func (t *tx) appendEvents(list []storage.Event) {
 	for _, e := range list {
@@ -85,11 +124,7 @@ func (t *tx) appendEvents(list []storage.Event) {
 // appendEvent adds a line to the trail and returns its sequence number.
 func (t *tx) appendEvent(e storage.Event) uint64 {
 	end := t.changeState()
-	var key storage.AuditKey
-	if current := t.store.auditKey.Load(); current != nil {
-		key = *current
-	}
-	e.Chain(end.auditSequence, end.auditHash, key)
+	e.Chain(end.auditSequence, end.auditHash, t.auditKey())
 	end.auditSequence = e.Seq
 	end.auditHash = e.Hash
 	t.exec(
@@ -97,6 +132,14 @@ func (t *tx) appendEvent(e storage.Event) uint64 {
 		int64(e.Seq), textColumn(e.Subject), t.encode(e),
 	)
 	return e.Seq
+}
+
+// auditKey returns the key of the audit trail, nil if there is none.
+func (t *tx) auditKey() storage.AuditKey {
+	if key := t.store.auditKey.Load(); key != nil {
+		return *key
+	}
+	return nil
 }
 
 // textColumn returns text without NUL and invalid UTF-8, which a text column of PostgreSQL cannot store.

@@ -109,6 +109,7 @@ func (t *tx) importRecord(r transfer.Record) {
 		next.sequence = r.Sequence
 		next.clientRevision = r.ClientRevision
 		next.swept = r.Swept
+		t.exec(`UPDATE @state SET event_removal = $1`, r.EventRemoval)
 	case storage.User:
 		r.Revision-- // putUser increases it
 		t.putUser(r)

@@ -86,6 +86,54 @@ var eventTests = map[string]func(*world){
 			"initial_token.removed",
 		})
 	},
+	"OldLinesAreRemovedFromTheBeginningWithASignedRemoval": func(w *world) {
+		key := storage.AuditKey("the key of a test")
+		w.SetAuditKey(key)
+		for i := range 6 {
+			line := storage.Event{At: after(time.Duration(i) * time.Hour), Kind: "session.created", Subject: "ann"}
+			w.must(w.AppendEvents(w.ctx, line))
+		}
+		lines := w.events(storage.EventFilter{})
+		list := func(f storage.EventFilter) []storage.Event {
+			w.Helper()
+			events, _, err := w.ListEvents(w.ctx, f, storage.Page{})
+			w.must(err)
+			return events
+		}
+		mustRemove := func(before time.Time, limit, want, wantUpTo int) {
+			w.Helper()
+			removed, err := w.RemoveEvents(w.ctx, before, after(50*time.Hour), limit)
+			w.must(err)
+			mustEqual(w, "removed lines", removed, want)
+			text, err := w.EventRemoval(w.ctx)
+			w.must(err)
+			removal, err := storage.ParseRemoval(text, key)
+			w.must(err)
+			wantRemoval := storage.Checkpoint{
+				Seq:  uint64(wantUpTo),
+				Hash: lines[wantUpTo-1].Hash,
+				At:   after(50 * time.Hour),
+			}
+			mustEqual(w, "removal", removal, wantRemoval)
+			mustEqual(w, "lines", list(storage.EventFilter{}), lines[wantUpTo:])
+			mustEqual(w, "lines of ann", list(storage.EventFilter{Subject: "ann"}), lines[wantUpTo:])
+		}
+		removed, err := w.RemoveEvents(w.ctx, t0, after(50*time.Hour), 100)
+		w.must(err)
+		text, err := w.EventRemoval(w.ctx)
+		w.must(err)
+		mustEqual(w, "removed lines", removed, 0)
+		mustEqual(w, "removal of nothing", text, "")
+
+		mustRemove(after(3*time.Hour), 2, 2, 2)   // no more than the limit
+		mustRemove(after(3*time.Hour), 2, 1, 3)   // the line at three hours is not older
+		mustRemove(after(90*time.Hour), 10, 2, 5) // the last line stays
+		w.restart()
+		w.SetAuditKey(key)
+		w.must(w.AppendEvents(w.ctx, storage.Event{At: after(60 * time.Hour), Kind: "key.made"}))
+		rest := list(storage.EventFilter{})
+		mustEqual(w, "the next line follows", rest[1].Follows(lines[5].Seq, lines[5].Hash), true)
+	},
 	"EventsAreFilteredInBothOrders": func(w *world) {
 		for i, e := range []storage.Event{
 			{Kind: "session.created", Subject: "ann", Session: "1"},

@@ -22,6 +22,7 @@ type State struct {
 	Sequence       storage.Sequence
 	ClientRevision uint64 // the highest revision of all removed clients
 	Swept          storage.SweepHistory
+	EventRemoval   string // Events.EventRemoval
 }
 
 // RemovedSubject is a subject that is never used again.

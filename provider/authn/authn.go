@@ -78,7 +78,7 @@ type Attempt struct {
 type Refusal struct {
 	Problem templates.Problem // for the user; it never says whether an account exists
 	Reason  string            // for the log
-	Subject string            // of the user that the attempt named, for the log; empty: no such user
+	Subject string            // the user in the attempt, for the log; empty: no such user
 }
 
 func (r *Refusal) Error() string { return "authentication refused: " + r.Reason }

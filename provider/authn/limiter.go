@@ -87,10 +87,12 @@ func (l Limiter) Refund(ctx context.Context, account string, origin Origin) erro
 	return l.refund(ctx, "refund attempt", account, origin, refund{attempts: 1})
 }
 
-// Unlock resets the counters of an account after its password was changed: the one for new browsers and the one for
-// origin's device.
+// Unlock resets the counters of an account after its password was changed: the counter for new browsers and the counter
+// for the device of origin.
 func (l Limiter) Unlock(ctx context.Context, account string, origin Origin) error {
-	for _, o := range []Origin{{}, {Device: origin.Device}} {
+	newBrowser := Origin{}
+	knownDevice := Origin{Device: origin.Device}
+	for _, o := range []Origin{newBrowser, knownDevice} {
 		if err := l.refund(ctx, "unlock account", account, o, refund{all: true}); err != nil {
 			return err
 		}
@@ -98,7 +100,7 @@ func (l Limiter) Unlock(ctx context.Context, account string, origin Origin) erro
 	return nil
 }
 
-// refund takes accountRefund off the counter of the account or the device, and one attempt off the counters of the
+// refund subtracts accountRefund from the counter of the account or the device, and one attempt from each counter of the
 // address. action names the caller's action in an error.
 func (l Limiter) refund(ctx context.Context, action, account string, origin Origin, accountRefund refund) error {
 	keys, _ := counterKeys(account, origin)
@@ -125,13 +127,15 @@ func (l Limiter) refund(ctx context.Context, action, account string, origin Orig
 // set back.
 func waitFor(counter *storage.Counter, at time.Time, free uint32) time.Duration {
 	elapsed := at.Sub(counter.Last)
-	if elapsed >= resetAfter || elapsed < -time.Minute {
+	clockSetBack := elapsed < -time.Minute
+	if elapsed >= resetAfter || clockSetBack {
 		*counter = storage.Counter{}
 	}
 	if counter.Count < free {
 		return 0
 	}
-	doublings := min(counter.Count-free, 16) // 16 are enough to reach maxDelay, and the shift cannot overflow
+	const maxDoublings = 16 // enough to reach maxDelay, without an overflow of the shift
+	doublings := min(counter.Count-free, maxDoublings)
 	delay := min(firstDelay<<doublings, maxDelay)
 	return max(0, delay-max(0, elapsed))
 }
@@ -140,25 +144,37 @@ func waitFor(counter *storage.Counter, at time.Time, free uint32) time.Duration 
 func counterKeys(account string, origin Origin) (keys []storage.Hash, free []uint32) {
 	account = strings.ToLower(strings.TrimSpace(account))
 	if origin.Device != "" {
-		key := counterKey("known device", account+"\x00"+origin.Device, 0x00, 0x3f)
+		key := deviceCounters.key(account + "\x00" + origin.Device)
 		return []storage.Hash{key}, []uint32{freePerAccount}
 	}
-	keys = append(keys, counterKey("account", account, 0x80, 0x7f))
+	keys = append(keys, accountCounters.key(account))
 	free = append(free, freePerAccount)
 	for _, network := range clientNetworks(origin.Address) {
-		keys = append(keys, counterKey("address", network.prefix, 0x40, 0x3f))
+		keys = append(keys, addressCounters.key(network.prefix))
 		free = append(free, network.free)
 	}
 	return keys, free
 }
 
-// counterKey returns the key of a counter: a hash whose first bits are replaced by prefix. mask selects the bits of the
-// first byte that are not replaced. Keys with the same first two bytes have one counter in the store, and an attacker
-// can choose accounts and addresses with such keys. Therefore each kind has its own part of the counters: accounts half
-// of them, addresses and known devices a quarter each.
-func counterKey(kind, name string, prefix, mask byte) storage.Hash {
-	key := storage.HashOf(kind + "\x00" + name)
-	key[0] = prefix | (key[0] & mask)
+// counterKind is a kind of counters. Keys with the same first two bytes have one counter in the store, and an attacker
+// can choose accounts and addresses with such keys. Therefore each kind has its own part of the counters: the first bits
+// of a key are those of firstBits, and only the bits of mask come from the hash.
+type counterKind struct {
+	name      string
+	firstBits byte
+	mask      byte
+}
+
+var (
+	accountCounters = counterKind{"account", 0b1000_0000, 0b0111_1111}      // half of the counters
+	addressCounters = counterKind{"address", 0b0100_0000, 0b0011_1111}      // a quarter
+	deviceCounters  = counterKind{"known device", 0b0000_0000, 0b0011_1111} // a quarter
+)
+
+// key returns the key of the counter for this account, address or device.
+func (k counterKind) key(name string) storage.Hash {
+	key := storage.HashOf(k.name + "\x00" + name)
+	key[0] = k.firstBits | (key[0] & k.mask)
 	return key
 }
 
@@ -167,6 +183,12 @@ type network struct {
 	prefix string
 	free   uint32
 }
+
+// The prefix lengths of the IPv6 networks that have a counter.
+const (
+	subscriberPrefixLength = 64 // the smallest network of a subscriber
+	sitePrefixLength       = 48 // the largest usual network of a subscriber
+)
 
 // clientNetworks returns the networks whose counters an attempt from address increases. For IPv4 that is the address
 // alone. For IPv6 it is the /64, the smallest network that a subscriber has, and the /48, the largest usual one. If
@@ -180,8 +202,8 @@ func clientNetworks(address string) []network {
 	if addr.Is4() {
 		return []network{{addr.String(), freePerAddress}}
 	}
-	subscriber, _ := addr.Prefix(64)
-	site, _ := addr.Prefix(48)
+	subscriber, _ := addr.Prefix(subscriberPrefixLength)
+	site, _ := addr.Prefix(sitePrefixLength)
 	return []network{
 		{subscriber.String(), freePerAddress},
 		{site.String(), freePerSite},

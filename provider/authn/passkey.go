@@ -30,8 +30,8 @@ type Passkeys struct {
 	webauthn *webauthn.WebAuthn
 }
 
-// NewPasskeys returns the passkeys of an issuer. It returns an error if the issuer's host cannot have any, as an IP
-// address cannot.
+// NewPasskeys returns the passkeys of an issuer. It returns an error if the issuer's host cannot have passkeys, for
+// example because it is an IP address.
 func NewPasskeys(issuer string, store FactorStore, limiter Limiter) (*Passkeys, error) {
 	u, err := url.Parse(issuer)
 	if err != nil {
@@ -68,10 +68,16 @@ func (u passkeyUser) WebAuthnCredentials() []webauthn.Credential {
 	list := make([]webauthn.Credential, len(u.factors.Passkeys))
 	for i, p := range u.factors.Passkeys {
 		list[i] = webauthn.Credential{
-			ID:            p.ID,
-			PublicKey:     p.PublicKey,
-			Flags:         webauthn.CredentialFlags{BackupEligible: p.BackupEligible, BackupState: p.BackedUp},
-			Authenticator: webauthn.Authenticator{AAGUID: p.AAGUID, SignCount: p.SignCount},
+			ID:        p.ID,
+			PublicKey: p.PublicKey,
+			Flags: webauthn.CredentialFlags{
+				BackupEligible: p.BackupEligible,
+				BackupState:    p.BackedUp,
+			},
+			Authenticator: webauthn.Authenticator{
+				AAGUID:    p.AAGUID,
+				SignCount: p.SignCount,
+			},
 		}
 		for _, transport := range p.Transports {
 			list[i].Transport = append(list[i].Transport, protocol.AuthenticatorTransport(transport))

@@ -74,15 +74,16 @@ func (p *Password) Page(ctx context.Context, prompt Prompt) (func(io.Writer) err
 			return nil, err
 		}
 		page.Passkey.Options = options
-		if page.Passkey.Action, page.Passkey.Interaction, err = prompt.Seal(state); err != nil {
+		page.Passkey.Action, page.Passkey.Interaction, err = prompt.Seal(state)
+		if err != nil {
 			return nil, err
 		}
 	}
 	return func(w io.Writer) error { return templates.SignIn(w, page) }, nil
 }
 
-// Authenticate checks user name and password. The refusal of a wrong password equals the refusal of an unknown or
-// disabled user, in words and in time.
+// Authenticate checks user name and password. A wrong password, an unknown user and a disabled user get the same refusal
+// after the same time.
 func (p *Password) Authenticate(ctx context.Context, attempt Attempt) (Authentication, error) {
 	user, account, err := p.findUser(ctx, attempt)
 	if err != nil {
@@ -103,7 +104,7 @@ func (p *Password) Authenticate(ctx context.Context, attempt Attempt) (Authentic
 		return Authentication{}, err
 	}
 	secret := attempt.Form.Get(FieldPassword)
-	rehash, err := p.verify(ctx, user, secret, origin)
+	shouldRehash, err := p.verify(ctx, user, secret, origin)
 	if errors.Is(err, password.ErrBusy) {
 		if err := p.Limiter.Refund(ctx, account, origin); err != nil {
 			return Authentication{}, err
@@ -120,7 +121,7 @@ func (p *Password) Authenticate(ctx context.Context, attempt Attempt) (Authentic
 	if err := p.Limiter.RecordSuccess(ctx, account, origin); err != nil {
 		return Authentication{}, err
 	}
-	if rehash {
+	if shouldRehash {
 		p.rehash(ctx, &user, secret)
 	}
 	return Authentication{
@@ -132,8 +133,8 @@ func (p *Password) Authenticate(ctx context.Context, attempt Attempt) (Authentic
 	}, nil
 }
 
-// findUser returns the user that the attempt names, and the name of the account for the limiter. The user is empty if
-// no user has the name.
+// findUser returns the user in the attempt, and the name of the account for the limiter. The user is empty if no user
+// has the typed name.
 func (p *Password) findUser(ctx context.Context, attempt Attempt) (user storage.User, account string, err error) {
 	if attempt.User != nil {
 		user, err := p.Users.User(ctx, attempt.User.Subject)
@@ -147,21 +148,21 @@ func (p *Password) findUser(ctx context.Context, attempt Attempt) (user storage.
 	return user, user.Subject, err
 }
 
-// verify checks the password and reports whether it should be hashed again. The error is a *Refusal if the password
-// is wrong, and password.ErrBusy if it was not checked.
+// verify checks the password and reports whether it should be hashed again. If the password is wrong, the error is a
+// *Refusal. If it was not checked, the error is password.ErrBusy.
 func (p *Password) verify(
 	ctx context.Context,
 	user storage.User,
 	secret string,
 	origin Origin,
-) (rehash bool, err error) {
+) (shouldRehash bool, err error) {
 	hash := user.Password
 	reason := "wrong password"
 	switch {
 	case user.Subject == "":
 		reason = "unknown user"
 	case user.Disabled:
-		hash = "" // which no password matches
+		hash = "" // no password matches an empty hash
 		reason = "user is disabled"
 	case hash == "":
 		reason = "user has no password"
@@ -170,16 +171,16 @@ func (p *Password) verify(
 	if origin.Device != "" {
 		priority = password.KnownDevice
 	}
-	ok, rehash, err := p.Hasher.Verify(ctx, hash, secret, priority)
-	mismatch := err == nil && !ok
-	if mismatch || errors.Is(err, password.ErrTooLong) {
+	matches, shouldRehash, err := p.Hasher.Verify(ctx, hash, secret, priority)
+	isWrong := err == nil && !matches
+	if isWrong || errors.Is(err, password.ErrTooLong) {
 		return false, &Refusal{
 			Problem: templates.Problem{Fault: templates.WrongCredentials},
 			Reason:  reason,
 			Subject: user.Subject,
 		}
 	}
-	return rehash, err
+	return shouldRehash, err
 }
 
 // Recheck returns storage.ErrRevoked if the user's password was replaced since Authenticate read the user.
@@ -191,37 +192,47 @@ func (p *Password) Recheck(ctx context.Context, a Authentication) error {
 	return err
 }
 
-// rehash hashes the password with the current cost and stores it. If that fails, the next sign-in tries again.
+// rehash stores a hash of the password with the current cost and updates user. If that fails, it only logs the error:
+// the next sign-in tries again.
 func (p *Password) rehash(ctx context.Context, user *storage.User, secret string) {
-	updated := *user
-	hash, err := p.Hasher.Hash(ctx, secret)
-	if err == nil {
-		updated.Password = hash
-		err = p.Users.PutUser(ctx, updated)
-	}
-	switch {
-	case err == nil:
-		updated, err = p.Users.User(ctx, user.Subject) // with the new revision
-	case errors.Is(err, storage.ErrChanged):
-		updated, err = p.storedByAnother(ctx, user.Subject, secret)
-	}
-	if err == nil {
-		*user = updated
-	} else {
+	updated, err := p.storeHash(ctx, *user, secret)
+	if err != nil {
 		p.Log.WarnContext(ctx, "password not hashed at the present cost", "sub", user.Subject, "err", err)
+		return
 	}
+	*user = updated
 }
 
-// storedByAnother reads the user again after another request has changed it. It is no error if that request stored
-// another hash of the same password, as two simultaneous sign-ins do.
+// storeHash hashes the password, stores the hash and returns the stored user.
+func (p *Password) storeHash(ctx context.Context, user storage.User, secret string) (storage.User, error) {
+	hash, err := p.Hasher.Hash(ctx, secret)
+	if err != nil {
+		return user, err
+	}
+	user.Password = hash
+	err = p.Users.PutUser(ctx, user)
+	if errors.Is(err, storage.ErrChanged) {
+		return p.storedByAnother(ctx, user.Subject, secret)
+	}
+	if err != nil {
+		return user, err
+	}
+	return p.Users.User(ctx, user.Subject) // with the new revision
+}
+
+// storedByAnother returns the user after another request has changed it. It is no error if that request stored another
+// hash of the same password, as two simultaneous sign-ins do. Otherwise the error is storage.ErrChanged.
 func (p *Password) storedByAnother(ctx context.Context, subject, secret string) (storage.User, error) {
 	user, err := p.Users.User(ctx, subject)
 	if err != nil {
 		return user, err
 	}
-	ok, _, err := p.Hasher.Verify(ctx, user.Password, secret, password.KnownDevice)
-	if err == nil && !ok {
-		err = storage.ErrChanged
+	matches, _, err := p.Hasher.Verify(ctx, user.Password, secret, password.KnownDevice)
+	if err != nil {
+		return user, err
 	}
-	return user, err
+	if !matches {
+		return user, storage.ErrChanged
+	}
+	return user, nil
 }

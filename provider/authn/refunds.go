@@ -70,10 +70,11 @@ func (r *Refunds) remove(keys []storage.Hash, written []refund) {
 	defer r.mu.Unlock()
 	for i, key := range keys {
 		owed := r.owed[key]
+		wasWritten := written[i] != refund{}
 		switch {
 		case owed == written[i]:
 			delete(r.owed, key)
-		case written[i] != (refund{}):
+		case wasWritten: // owed is larger, because a refund was added meanwhile
 			r.owed[key] = refund{attempts: owed.attempts - min(owed.attempts, written[i].attempts)}
 		}
 	}

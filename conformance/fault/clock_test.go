@@ -50,6 +50,7 @@ func randomStep() time.Duration {
 // back. What was ended stays ended, whatever the clock said when it began. How many clients have no logout token 20 s
 // later is counted: they get it when the clock reaches the time that was set for them.
 func TestNoSessionSurvivesItsEndWhenTheClockIsSet(t *testing.T) {
+	beside(t)
 	var sessions, acknowledged, sent, late int
 	var total checkResult
 	n := rounds(2, 10)

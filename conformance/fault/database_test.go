@@ -108,6 +108,7 @@ func (n *network) stop() (resume func()) {
 // recovers, or the network to it stops. What was acknowledged stands, no session that ended is accepted again, and each
 // request is answered within five seconds.
 func TestDatabaseFaultsLoseNothingAcknowledged(t *testing.T) {
+	beside(t)
 	t.Run("crash", func(t *testing.T) {
 		database := mustStartDatabase(t)
 		breakDatabase(t, "PostgreSQL crashes under load", rounds(2, 20), database.URL(), func(*world) {

@@ -18,6 +18,7 @@ import (
 // TestFullDiskIsRefusedAndRecovered: while the disk is full, nothing is acknowledged that is not done; when there is
 // room again, the server works on without a restart.
 func TestFullDiskIsRefusedAndRecovered(t *testing.T) {
+	beside(t)
 	d := mustMakeDisk(t, "ext4", 48)
 	w := mustStart(t, mustBuild(t), map[string]any{"data": filepath.Join(d.mount, "data")})
 	var crowds []*crowd

@@ -107,6 +107,7 @@ func mustDeliveries(t *testing.T, o *op.OP) map[string]delivery {
 // relying party was notified, and starts again on the same store. It notifies the relying parties that answer at
 // once, keeps the delivery to the one that does not, and the session stays ended.
 func TestKillBetweenTerminationAndDeliveryLosesNothing(t *testing.T) {
+	beside(t)
 	folder, err := os.MkdirTemp("", "kill") // t.TempDir is too long for a socket
 	if err != nil {
 		t.Fatal(err)

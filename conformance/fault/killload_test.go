@@ -11,6 +11,7 @@ import (
 // TestKillUnderLoadLosesNothingAcknowledged: the process is killed at random moments, or asked to stop, while clients
 // use it.
 func TestKillUnderLoadLosesNothingAcknowledged(t *testing.T) {
+	beside(t)
 	t.Run("kill -9", func(t *testing.T) {
 		killUnderLoad(t, "`kill -9`", rounds(4, 40), func(w *world) { w.op.Kill() })
 	})

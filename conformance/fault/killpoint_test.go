@@ -38,6 +38,7 @@ func rotateKeys(w *world, _ func(time.Duration)) {
 // TestKillAtNamedPointsLosesNothing: the process is killed under load exactly between two steps of the dispatcher,
 // between two pages of a bulk logout, in a key rotation and in the sweeper, and is started again.
 func TestKillAtNamedPointsLosesNothing(t *testing.T) {
+	beside(t)
 	w := mustPrepare(t, mustBuild(t, "-tags", "curfewfault"), nil)
 	step := clockOf(w)
 	kill := filepath.Join(w.folder, "kill")

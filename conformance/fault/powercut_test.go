@@ -58,6 +58,7 @@ func cutPowerUnderLoad(t *testing.T, program, fileSystem string, rounds int, not
 // TestPowerCutLosesNothingAcknowledged: the file system is shut down under load, so that all that was not synced is
 // gone.
 func TestPowerCutLosesNothingAcknowledged(t *testing.T) {
+	beside(t)
 	for _, fileSystem := range []string{"ext4", "xfs"} {
 		t.Run(fileSystem, func(t *testing.T) {
 			if fileSystem == "xfs" && !full() {
@@ -86,6 +87,7 @@ func TestPowerCutLosesNothingAcknowledged(t *testing.T) {
 
 // TestPowerCutIsSeenWithoutSyncing: a build that does not sync must fail, or the test above proves nothing.
 func TestPowerCutIsSeenWithoutSyncing(t *testing.T) {
+	beside(t)
 	const most = 6
 	program := mustBuildWithoutSyncing(t)
 	for n := range most {

@@ -16,6 +16,7 @@ import (
 // TestFailedSyncIsNeverAcknowledged: fdatasync returns EIO for some commits. What was acknowledged stands after the
 // fault and after a restart.
 func TestFailedSyncIsNeverAcknowledged(t *testing.T) {
+	beside(t)
 	failSyncs(
 		t,
 		"failing sync (EIO) under load",
@@ -28,6 +29,7 @@ func TestFailedSyncIsNeverAcknowledged(t *testing.T) {
 // TestSlowSyncIsNeverAcknowledgedEarly: fdatasync takes seconds. Nothing is acknowledged that is not on the disk, and
 // no answer takes longer than the deadline of a write.
 func TestSlowSyncIsNeverAcknowledgedEarly(t *testing.T) {
+	beside(t)
 	failSyncs(t, "slow sync (+1.5 s) under load", func() string { return "delay_exit=1500000" }, 1, 10)
 }
 

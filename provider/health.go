@@ -30,8 +30,8 @@ func (p *Provider) readyz(w http.ResponseWriter, r *http.Request) {
 // readinessInterval is how long the result of a readiness check holds.
 const readinessInterval = 2 * time.Second
 
-// readiness is the result of the latest readiness check. A check writes to the store, and anyone may ask for one: so all
-// requests of an interval get the result of one check.
+// readiness is the result of the latest readiness check. A check writes to the store, and anyone may ask for one: so
+// all requests of an interval get the result of one check.
 type readiness struct {
 	mu        sync.Mutex
 	checkedAt time.Time

@@ -167,8 +167,8 @@ func (p *Provider) Admin() http.Handler { return p.admin }
 // requests that arrive.
 func (p *Provider) Drain() { p.draining.Store(true) }
 
-// Run delivers logout tokens, ends expired sessions, removes unused clients and old audit lines, and rotates keys until ctx is cancelled. It
-// returns when the delivery attempts in progress have finished.
+// Run delivers logout tokens, ends expired sessions, removes unused clients and old audit lines, and rotates keys until
+// ctx is cancelled. It returns when the delivery attempts in progress have finished.
 func (p *Provider) Run(ctx context.Context) {
 	var workers sync.WaitGroup
 	workers.Go(func() { p.dispatcher.Run(ctx) })
@@ -190,15 +190,20 @@ func (p *Provider) Run(ctx context.Context) {
 	workers.Wait()
 }
 
-// logUnreachableLogins logs, once at the start, the users whom their login name does not find. `curfew doctor` lists
-// them at any time.
+// logUnreachableLogins logs, once at the start, the users who cannot sign in with their login name. `curfew doctor`
+// lists them at any time.
 func (p *Provider) logUnreachableLogins(ctx context.Context) {
 	unreachable, err := storage.FindUnreachableLogins(ctx, p.config.Store)
 	if err != nil && ctx.Err() == nil {
 		p.config.Log.ErrorContext(ctx, "login names not checked", "err", err)
 	}
 	for _, u := range unreachable {
-		p.config.Log.WarnContext(ctx, "a user cannot sign in with the login name", "sub", u.User.Subject, "problem", u.Problem())
+		p.config.Log.WarnContext(
+			ctx,
+			"a user cannot sign in with the login name",
+			"sub", u.User.Subject,
+			"problem", u.Problem(),
+		)
 	}
 }
 

@@ -51,8 +51,8 @@ func (c Checkpoint) sign(purpose string, key AuditKey) string {
 // ErrCheckpoint: the text is not a checkpoint, or another key signed it.
 var ErrCheckpoint = errors.New("the checkpoint is not signed with this key file")
 
-// ParseCheckpoint reads the text of a checkpoint and verifies its MAC. It also reads a removal, because a removal proves
-// the same: its line existed. ErrCheckpoint.
+// ParseCheckpoint reads the text of a checkpoint and verifies its MAC. It also reads a removal, because a removal
+// proves the same: its line existed. ErrCheckpoint.
 func ParseCheckpoint(text string, key AuditKey) (Checkpoint, error) {
 	if c, err := ParseRemoval(text, key); err == nil {
 		return c, nil

@@ -90,8 +90,8 @@ type RefreshResult struct {
 	Reused   bool // the token was exchanged before: nothing was issued or changed
 }
 
-// MaxGrants is how many grants a session may have, and how many offline grants a client may have of one user. All grants
-// of a session end in one transaction, which other writes wait for.
+// MaxGrants is how many grants a session may have, and how many offline grants a client may have of one user. All
+// grants of a session end in one transaction, which other writes wait for.
 const MaxGrants = 1000
 
 // Grants stores grants, and redeems codes and refresh tokens.

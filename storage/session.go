@@ -68,9 +68,9 @@ func (s *Session) ExpiryReason() Reason {
 	return ReasonAbsolute
 }
 
-// NeedsTouch reports whether a use of the session at that time has to be stored. That is at most once in ActivityStep, or
-// in a tenth of a shorter idle timeout: so a session in use never expires by disuse. Abs covers a LastActive that a clock
-// which was ahead has set.
+// NeedsTouch reports whether a use of the session at that time has to be stored. That is at most once in ActivityStep,
+// or in a tenth of a shorter idle timeout: so a session in use never expires by disuse. Abs covers a LastActive that a
+// clock which was ahead has set.
 func (s *Session) NeedsTouch(at time.Time) bool {
 	step := ActivityStep
 	if s.IdleTimeout > 0 {

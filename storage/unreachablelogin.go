@@ -27,7 +27,10 @@ func (u UnreachableLogin) Problem() string {
 	if !u.HasOtherLogin() {
 		text += "; the user has no verified e-mail address to sign in with"
 	}
-	return text + fmt.Sprintf("; give the user another name: `curfew user set %s --preferred-username NAME`", u.User.Subject)
+	return text + fmt.Sprintf(
+		"; give the user another name: `curfew user set %s --preferred-username NAME`",
+		u.User.Subject,
+	)
 }
 
 // FindUnreachableLogins returns the users whom their login name does not find. It reads all users, and looks up only

@@ -22,7 +22,7 @@ type SignedOutPage struct {
 	EvictURL      string        // a style sheet with Clear-Site-Data: "cache", to empty the back-forward cache
 	ContinueURL   string        // the page that the browser goes to next; empty: it stays here
 	Manual        bool          // ContinueURL is a link only; the page does not redirect
-	RedirectDelay time.Duration // redirect after this even if apps have not answered; 0: at once, unless the page has frames
+	RedirectDelay time.Duration // redirect after this at the latest; 0: at once, or when the frames have loaded
 	SignInURL     string        // "Sign in again"
 	MeaningURL    string        // "What do these words mean?"
 

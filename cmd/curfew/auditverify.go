@@ -24,8 +24,8 @@ func (p *program) auditVerify() *cobra.Command {
 		Short: "Check that no line was changed or removed, at the server or in an export",
 		Long: "Check that no line of the audit trail was changed or removed: at the server, or in an export " +
 			"(`curfew audit -o json`)\n" +
-			"without it; FILE is - for stdin. Each line has a MAC by the key file, " +
-			"so nobody can rewrite the trail who has the store alone.\n\n" +
+			"without it; FILE is - for stdin. Each line has a MAC with a key from the key file, " +
+			"so the store alone does\nnot suffice to rewrite the trail.\n\n" +
 			"The lines cannot show that the trail was cut off at its end. " +
 			"A checkpoint can: the server writes one to its log at each\n" +
 			"audit.checkpoint_every, and to audit.checkpoint_url. " +
@@ -84,7 +84,7 @@ func (p *program) showTrail(v admin.Verification) error {
 	return nil
 }
 
-// verifyTrail has the server verify its own trail, or verifies the lines of a file.
+// verifyTrail asks the server to verify its trail or, if args names a file, verifies the lines of that file.
 func (p *program) verifyTrail(ctx context.Context, args []string, since, keyFile string) (admin.Verification, error) {
 	if len(args) == 0 {
 		c, err := p.adminClient()
@@ -118,7 +118,7 @@ func (p *program) verifyTrail(ctx context.Context, args []string, since, keyFile
 	return admin.NewVerification(&v, broken, time.Now()), nil
 }
 
-// auditKey returns the key of the audit trail, from that key file or, if it is empty, from the configuration's.
+// auditKey returns the key of the audit trail. It reads keyFile or, if that is empty, the key file of the configuration.
 func (p *program) auditKey(keyFile string) (storage.AuditKey, error) {
 	if keyFile == "" {
 		cfg, err := p.loadConfig()
@@ -135,7 +135,7 @@ func (p *program) auditKey(keyFile string) (storage.AuditKey, error) {
 	return key, nil
 }
 
-// openTrail opens the JSON lines of a trail: stdin for "-", or a file.
+// openTrail opens a file with the JSON lines of a trail, or stdin if path is "-".
 func (p *program) openTrail(path string) (io.ReadCloser, error) {
 	if path == "-" {
 		return io.NopCloser(p.stdin), nil
@@ -147,7 +147,7 @@ func (p *program) openTrail(path string) (io.ReadCloser, error) {
 	return f, nil
 }
 
-// verifyLines verifies an export. broken says where the trail breaks, if it does.
+// verifyLines verifies an export. broken is a *storage.TrailError if the trail is not intact.
 func verifyLines(v *storage.TrailVerifier, lines io.Reader) (broken, err error) {
 	scanner := bufio.NewScanner(lines)
 	scanner.Buffer(nil, maxInput)

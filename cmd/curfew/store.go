@@ -24,10 +24,13 @@ func (p *program) storeCommand() *cobra.Command {
 	return cmd
 }
 
-// copyRequest is what `curfew store copy` is asked for.
+// copyRequest has the flags of `curfew store copy`.
 type copyRequest struct {
-	from, to, schema, passwordFile string
-	dryRun                         bool
+	from         string
+	to           string
+	schema       string
+	passwordFile string
+	dryRun       bool
 }
 
 func (p *program) storeCopy() *cobra.Command {
@@ -35,9 +38,10 @@ func (p *program) storeCopy() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "copy --from bolt:FILE --to postgres://USER@HOST/DATABASE",
 		Short: "Copy all records of a file to a PostgreSQL database",
-		Long: "Copy all records of a file to a PostgreSQL database: sessions, tokens and pending deliveries included. Stop the\n" +
-			"server first, and start it with store.url afterwards. The copy is one transaction: if it fails, the database is\n" +
-			"as before, and the command can be given again. It counts the records of each kind in the database.",
+		Long: "Copy all records of a file to a PostgreSQL database: sessions, tokens and pending deliveries included.\n" +
+			"Stop the server first, and start it with store.url afterwards. The copy is one transaction: if it fails,\n" +
+			"the database is as before, and the command can be given again. It counts the records of each kind in the\n" +
+			"database.",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return p.copyStore(cmd.Context(), r) },
 	}
@@ -90,15 +94,16 @@ func (p *program) copyStore(ctx context.Context, r copyRequest) error {
 	return p.showCopied(counts, r.dryRun)
 }
 
-// progressStep is after how many records a line says how far a copy is.
+// progressStep is the number of records after which a copy prints its progress.
 const progressStep = 100_000
 
-// countCopied returns visit, which also prints how far the copy is.
+// countCopied returns a function that calls visit and prints the progress of the copy.
 func (p *program) countCopied(visit func(transfer.Record) error) func(transfer.Record) error {
-	n := 0
+	copied := 0
 	return func(r transfer.Record) error {
-		if n++; n%progressStep == 0 {
-			fmt.Fprintf(p.stderr, "%d records\n", n)
+		copied++
+		if copied%progressStep == 0 {
+			fmt.Fprintf(p.stderr, "%d records\n", copied)
 		}
 		return visit(r)
 	}

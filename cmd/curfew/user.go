@@ -168,7 +168,12 @@ func (p *program) userSet() *cobra.Command {
 	addClaimFlags(cmd, &m)
 	m.addFlag(cmd, "preferred_username", reflect.TypeFor[string](), "the login name")
 	m.addUnsetFlag(cmd)
-	cmd.Flags().BoolVar(&keepOffline, "keep-offline", false, "keep offline access, which a new e-mail address ends otherwise")
+	cmd.Flags().BoolVar(
+		&keepOffline,
+		"keep-offline",
+		false,
+		"keep offline access, which a new e-mail address ends otherwise",
+	)
 	return cmd
 }
 

@@ -19,11 +19,11 @@ import (
 // pathFactors is the page of passkeys and second factors.
 const pathFactors = "/account/factors"
 
-// freshFor is how long after a sign-in the user may change factors. Later they sign in again first: an unattended
-// browser is signed in as well.
+// freshFor is how long after a sign-in the user may change factors. Later the user must first sign in again, because
+// someone else may use a browser that was left signed in.
 const freshFor = 15 * time.Minute
 
-// requireFresh is requireViewer for the pages of factors: the sign-in must be recent.
+// requireFresh does the same as requireViewer for the pages of factors, and also requires a recent sign-in.
 func (h *Handler) requireFresh(w http.ResponseWriter, r *http.Request) (v viewer, ok bool, err error) {
 	if v, ok, err = h.requireViewer(w, r); !ok {
 		return v, false, err
@@ -34,9 +34,10 @@ func (h *Handler) requireFresh(w http.ResponseWriter, r *http.Request) (v viewer
 	return v, true, nil
 }
 
+// isFresh reports whether the user signed in recently.
 func (h *Handler) isFresh(v viewer) bool { return h.Site.Now().Sub(v.session.AuthTime) < freshFor }
 
-// requireFreshForm is requireForm for the forms of factors: the sign-in must be recent.
+// requireFreshForm does the same as requireForm for the forms of factors, and also requires a recent sign-in.
 func (h *Handler) requireFreshForm(
 	w http.ResponseWriter,
 	r *http.Request,
@@ -81,7 +82,8 @@ func (h *Handler) renderFactors(w http.ResponseWriter, r *http.Request, v viewer
 		Problem:         problem,
 	}
 	if h.Passkeys != nil {
-		page.OfferPasskeys, page.AddPasskeyURL = true, h.Site.Path(pathFactors+"/passkey")
+		page.OfferPasskeys = true
+		page.AddPasskeyURL = h.Site.Path(pathFactors + "/passkey")
 	}
 	for _, b := range factors.Browsers {
 		if now.Before(b.Expires) {
@@ -110,12 +112,12 @@ func (h *Handler) renderFactors(w http.ResponseWriter, r *http.Request, v viewer
 
 const passkeyPrefix = "passkey-"
 
-// passkeyFieldID names a passkey in forms.
+// passkeyFieldID returns the value that stands for a passkey in forms.
 func passkeyFieldID(p storage.Passkey) string {
 	return passkeyPrefix + base64.RawURLEncoding.EncodeToString(p.ID)
 }
 
-// errFactorNeeded: the policy demands the factor that would be removed, and there is no other.
+// errFactorNeeded says that the user needs the factor that would be removed.
 var errFactorNeeded = errors.New("the last factor that the policy demands cannot be removed")
 
 // RemoveFactor handles POST /account/factors: it removes a passkey, the authenticator app or remembered browsers.
@@ -124,27 +126,18 @@ func (h *Handler) RemoveFactor(w http.ResponseWriter, r *http.Request) error {
 	if !ok {
 		return err
 	}
-	what := form.Get("remove")
-	if what == "browsers" {
-		address := h.Site.ClientAddress(r)
-		event := authn.FactorEvent(h.Site.Now(), authn.EventFactorRemoved, v.user.Subject, address, "browser")
-		err := h.Store.ChangeFactors(r.Context(), v.user.Subject, func(f *storage.Factors) error {
-			f.ForgetBrowsers()
-			return nil
-		}, event)
-		if err != nil {
-			return err
-		}
-		h.redirectWithNotice(w, pathFactors, templates.NoticeBrowsersForgotten)
-		return nil
+	factor := form.Get("remove") // "browsers", "totp", or a passkeyFieldID
+	if factor == "browsers" {
+		return h.forgetBrowsers(w, r, v)
 	}
-	err = h.changeFactors(r, v, form, authn.EventFactorRemoved, what, func(f *storage.Factors) error {
-		if what == "totp" {
+	err = h.changeFactors(r, v, form, authn.EventFactorRemoved, factor, func(f *storage.Factors) error {
+		if factor == "totp" {
 			f.TOTP = nil
 		}
-		f.Passkeys = slices.DeleteFunc(f.Passkeys, func(p storage.Passkey) bool { return passkeyFieldID(p) == what })
+		isRemoved := func(p storage.Passkey) bool { return passkeyFieldID(p) == factor }
+		f.Passkeys = slices.DeleteFunc(f.Passkeys, isRemoved)
 		if !f.HasSecondFactor() {
-			f.RecoveryCodes = nil // they stand in for a factor that is gone
+			f.RecoveryCodes = nil // there is no second factor left that they could replace
 		}
 		return h.checkPolicy(v, *f)
 	})
@@ -158,22 +151,40 @@ func (h *Handler) RemoveFactor(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// checkPolicy returns errFactorNeeded if a user with these factors could not sign in any more: the deployment demands
-// a factor, or the user has no password.
+// forgetBrowsers removes the user's remembered browsers.
+func (h *Handler) forgetBrowsers(w http.ResponseWriter, r *http.Request, v viewer) error {
+	address := h.Site.ClientAddress(r)
+	event := authn.FactorEvent(h.Site.Now(), authn.EventFactorRemoved, v.user.Subject, address, "browser")
+	forget := func(f *storage.Factors) error {
+		f.ForgetBrowsers()
+		return nil
+	}
+	if err := h.Store.ChangeFactors(r.Context(), v.user.Subject, forget, event); err != nil {
+		return err
+	}
+	h.redirectWithNotice(w, pathFactors, templates.NoticeBrowsersForgotten)
+	return nil
+}
+
+// checkPolicy returns errFactorNeeded if a user with only these factors could not sign in any more: the policy requires
+// another factor, or the user has neither a password nor a passkey.
 func (h *Handler) checkPolicy(v viewer, f storage.Factors) error {
 	required := authn.Required(h.Authn.Require)
+	hasPasskey := len(f.Passkeys) > 0
 	switch {
-	case v.user.Password == "" && len(f.Passkeys) == 0,
-		required == authn.ACRMultiFactor && !f.HasSecondFactor(),
-		required == authn.ACRPasskey && len(f.Passkeys) == 0:
+	case v.user.Password == "" && !hasPasskey:
+		return errFactorNeeded
+	case required == authn.ACRMultiFactor && !f.HasSecondFactor():
+		return errFactorNeeded
+	case required == authn.ACRPasskey && !hasPasskey:
 		return errFactorNeeded
 	}
 	return nil
 }
 
-// changeFactors changes the user's factors and, as the form says, ends the other sessions and background access, in one
-// transaction. It fails if this session has ended: what an ended session began must not add a factor. Every browser
-// asks for the second factor again.
+// changeFactors changes the user's factors and, if the form says so, ends the other sessions and background access, in
+// one transaction. It fails if this session has ended, so that an ended session cannot add a factor. It also removes all
+// remembered browsers. factor is the name of the factor for the audit event, up to its first hyphen.
 func (h *Handler) changeFactors(
 	r *http.Request,
 	v viewer,
@@ -237,5 +248,5 @@ func (h *Handler) renderRecoveryCodes(w http.ResponseWriter, r *http.Request, co
 	}))
 }
 
-// accountName is the account as its user knows it.
+// accountName returns the name of the account on pages: the e-mail address or, without one, the user name.
 func accountName(user storage.User) string { return cmp.Or(user.Email, user.Name) }

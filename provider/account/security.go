@@ -237,7 +237,11 @@ func (h *Handler) changeUser(
 }
 
 // checkNewPassword checks a new password against the rules. It returns the zero Problem if they allow it.
-func (h *Handler) checkNewPassword(ctx context.Context, newPassword string, user storage.User) (templates.Problem, error) {
+func (h *Handler) checkNewPassword(
+	ctx context.Context,
+	newPassword string,
+	user storage.User,
+) (templates.Problem, error) {
 	factors, err := h.Store.Factors(ctx, user.Subject)
 	if err != nil {
 		return templates.Problem{}, err

@@ -24,8 +24,9 @@ const (
 	maxDocumentBytes = 32 << 20
 )
 
-// document is the last good copy of a URI's content, and the error of the last request. A failed request does not remove
-// the good copy: otherwise a forged token with an unknown key id could remove a client's keys while its server is down.
+// document is the last good copy of a URI's content, and the error of the last request. A failed request does not
+// remove the good copy: otherwise a forged token with an unknown key id could remove a client's keys while its server
+// is down.
 type document struct {
 	lock    chan struct{} // full while a caller fetches; other callers wait
 	body    []byte
@@ -40,8 +41,8 @@ type document struct {
 // FetchJSON returns the JSON document at uri (a jwks_uri or sector_identifier_uri), of at most maxBytes. The document
 // is at most maxAge old. A maxAge below one minute counts as one minute. Concurrent callers wait for the same request.
 //
-// If the request fails, FetchJSON returns the last good copy, however old it is. If there is none, or if maxAge is 0, it
-// returns an *Error. After a failed request it sends no other for one minute. The caller must not change the bytes.
+// If the request fails, FetchJSON returns the last good copy, however old it is. If there is none, or if maxAge is 0,
+// it returns an *Error. After a failed request it sends no other for one minute. The caller must not change the bytes.
 func (c *Client) FetchJSON(ctx context.Context, uri string, maxBytes int64, maxAge time.Duration) ([]byte, error) {
 	return c.fetch(ctx, "application/json", uri, maxBytes, maxAge)
 }

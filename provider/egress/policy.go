@@ -225,8 +225,8 @@ func (p *policy) mayAllowPort(host string, port uint16) bool {
 	return nameAllowed || someAddrAllowed || len(p.networks) > 0
 }
 
-// alwaysBlockedReason returns the kind of an address that only an entry for the single address allows. It returns "" for
-// all other addresses.
+// alwaysBlockedReason returns the kind of an address that only an entry for the single address allows. It returns ""
+// for all other addresses.
 func (p *policy) alwaysBlockedReason(ip netip.Addr, port uint16) string {
 	switch {
 	case ip.IsUnspecified():

@@ -95,8 +95,8 @@ type Ring struct {
 	verified verifiedTokens
 }
 
-// Load reads all keys and makes the missing ones. If the key file does not exist and the store has no keys, Load creates
-// the key file. The error names every record that cannot be used.
+// Load reads all keys and makes the missing ones. If the key file does not exist and the store has no keys, Load
+// creates the key file. The error names every record that cannot be used.
 func Load(ctx context.Context, cfg Config) (*Ring, error) {
 	if len(cfg.Algorithms) == 0 {
 		cfg.Algorithms = []string{RS256, ES256}

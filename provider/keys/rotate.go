@@ -14,8 +14,8 @@ import (
 var ErrUnknownKey = errors.New("no such key")
 
 // Maintain makes missing keys, replaces old ones ([Config.RotateAfter]), destroys the private parts of retired keys,
-// removes keys that are gone, and loads changes by other replicas. Only this call gives a key its next state, so call it
-// about once a minute. With replicas, call it every few seconds.
+// removes keys that are gone, and loads changes by other replicas. Only this call gives a key its next state, so call
+// it about once a minute. With replicas, call it every few seconds.
 func (r *Ring) Maintain(ctx context.Context, at time.Time) error {
 	return r.update(ctx, at, func(e *edit) error {
 		if err := e.makeMissing(); err != nil {
@@ -86,8 +86,8 @@ func (r *Ring) Rotate(ctx context.Context, at time.Time, atOnce bool, by string)
 	})
 }
 
-// Revoke removes a key that may have leaked. All values that it has signed, sealed or derived become invalid at once. If
-// the key was active, another one becomes active. The pairwise key cannot be revoked, because all pairwise subjects
+// Revoke removes a key that may have leaked. All values that it has signed, sealed or derived become invalid at once.
+// If the key was active, another one becomes active. The pairwise key cannot be revoked, because all pairwise subjects
 // would change. If no key has the id, the error is ErrUnknownKey.
 func (r *Ring) Revoke(ctx context.Context, at time.Time, id, by string) error {
 	return r.update(ctx, at, func(e *edit) error {

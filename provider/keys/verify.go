@@ -100,8 +100,8 @@ type AccessToken struct {
 	Claims   json.RawMessage // all claims; must not be changed, because the cache has the same bytes
 }
 
-// VerifyAccessToken verifies a JWT access token of this issuer that has not expired at this time. For any other text the
-// error is ErrInvalidToken. Only the store knows whether the token or its grant was revoked.
+// VerifyAccessToken verifies a JWT access token of this issuer that has not expired at this time. For any other text
+// the error is ErrInvalidToken. Only the store knows whether the token or its grant was revoked.
 func (r *Ring) VerifyAccessToken(token string, at time.Time) (AccessToken, error) {
 	keys := r.current.Load()
 	verified, isCached := r.verified.find(token, keys)
@@ -144,8 +144,8 @@ func (r *Ring) verifyAccessToken(token string, keys *snapshot) (AccessToken, err
 	}, nil
 }
 
-// verify checks signature, typ and issuer, and returns the claims. payload has all claims as JSON. Callers must find out
-// the kind of the token from its claims, because several kinds can have the typ JWT.
+// verify checks signature, typ and issuer, and returns the claims. payload has all claims as JSON. Callers must find
+// out the kind of the token from its claims, because several kinds can have the typ JWT.
 func (r *Ring) verify(
 	token string,
 	keys *snapshot,

@@ -154,8 +154,8 @@ func (h *Handler) frames(w http.ResponseWriter, r *http.Request, result signOutR
 	return frames, nil
 }
 
-// endedClients returns the IDs of the clients whose client sessions ended, and reports whether another than the requesting one is
-// among them and whether any of them is notified while the browser is here.
+// endedClients returns the IDs of the clients whose client sessions ended. It reports whether other clients than the
+// requesting one are among them, and whether any of the clients is notified while the browser shows the page.
 func endedClients(ended logout.Result, requesting string) (ids []string, hasOthers, notifies bool) {
 	for _, termination := range ended.Terminations {
 		for _, clientSession := range termination.Session.ClientSessions {

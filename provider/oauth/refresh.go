@@ -55,8 +55,8 @@ func (s *Server) isLateRetry(c *storage.Client, g storage.Grant, now time.Time) 
 }
 
 // revokeReusedRefreshToken handles a refresh token that was used twice. One of the two uses may be a theft, and Curfew
-// cannot know which. It ends the client session of the grant, or the whole session if the policy says so. Offline access
-// has no session, so only its grant ends.
+// cannot know which. It ends the client session of the grant, or the whole session if the policy says so. Offline
+// access has no session, so only its grant ends.
 func (s *Server) revokeReusedRefreshToken(ctx context.Context, c *storage.Client, g storage.Grant) error {
 	sel := storage.Selector{Sessions: []storage.SessionID{g.Session}}
 	switch {

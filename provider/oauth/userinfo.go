@@ -66,7 +66,8 @@ func (s *Server) lookupOpenIDToken(ctx context.Context, token string) (activeTok
 	return active, nil
 }
 
-// requiredACR returns the acr that the token's authentication must have and does not have, or "" if it is strong enough.
+// requiredACR returns the acr that the token's authentication must have and does not have, or "" if it is strong
+// enough.
 func (s *Server) requiredACR(active activeToken) string {
 	if s.RequiredACR == nil {
 		return ""

@@ -58,8 +58,8 @@ func (c *validation) addRedirectProblem(field, format string, args ...any) {
 	c.problems[len(c.problems)-1].Code = InvalidRedirectURI
 }
 
-// parseRedirect parses a redirect URI. Curfew compares the URI of a request with it byte for byte. parseRedirect refuses
-// a URI that could never match, or that could match more than its owner expects.
+// parseRedirect parses a redirect URI. Curfew compares the URI of a request with it byte for byte. parseRedirect
+// refuses a URI that could never match, or that could match more than its owner expects.
 func parseRedirect(raw string, m *storage.Metadata) (*url.URL, error) {
 	u, err := parseURI(raw)
 	if err = refuseFragment(raw, err); err != nil { // RFC 6749 §3.1.2

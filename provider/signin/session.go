@@ -76,8 +76,8 @@ func (h *Handler) sessionAuthentication(
 }
 
 // storeSession renews the previous session if it belongs to the same user. Otherwise it stores a new session and ends
-// the previous one. With stepUp a previous session that has ended is storage.ErrRevoked: a second factor alone starts no
-// session.
+// the previous one. With stepUp a previous session that has ended is storage.ErrRevoked: a second factor alone starts
+// no session.
 func (h *Handler) storeSession(
 	r *http.Request,
 	previous *storage.Session,

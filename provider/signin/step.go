@@ -101,7 +101,8 @@ func (h *Handler) nextStep(r *http.Request, req *authRequest, session *storage.S
 	if err != nil {
 		return 0, err
 	}
-	if !req.coveredBy(consent, h.Site.App(req.clientRecord, req.RedirectURI)) || req.clientRecord.RequiresConsentEachTime(req.RedirectURI) {
+	isCovered := req.coveredBy(consent, h.Site.App(req.clientRecord, req.RedirectURI))
+	if !isCovered || req.clientRecord.RequiresConsentEachTime(req.RedirectURI) {
 		return stepConsent, nil
 	}
 	return stepFinish, nil

@@ -69,8 +69,8 @@ func audience(c *storage.Client) []string {
 	return []string{c.ClientID}
 }
 
-// jwtAudience returns the audience of the client's JWT access tokens. It never contains the client: a relying party that
-// does not check typ would accept such a token as an ID token. A client that was registered before an audience was
+// jwtAudience returns the audience of the client's JWT access tokens. It never contains the client: a relying party
+// that does not check typ would accept such a token as an ID token. A client that was registered before an audience was
 // required may have none. Then the audience is the issuer.
 func (m *Minter) jwtAudience(c *storage.Client) []string {
 	isClient := func(value string) bool { return value == c.ClientID }
@@ -87,6 +87,6 @@ func truncateToMillis(t time.Time) time.Time { return t.UTC().Truncate(time.Mill
 // grantIDRandomLength is the length of the random part of a grant ID: 132 bits in base64url.
 const grantIDRandomLength = 22
 
-// newGrantID returns a new grant ID: the time, then a random part. The time comes first, so that the store writes grants
-// of the same time next to each other.
+// newGrantID returns a new grant ID: the time, then a random part. The time comes first, so that the store writes
+// grants of the same time next to each other.
 func newGrantID(at time.Time) string { return formatMillis(at) + keys.Random("")[:grantIDRandomLength] }

@@ -42,8 +42,8 @@ func (m *Minter) NewRefresh(c *storage.Client, token string, scope []string, at 
 func (r *Refresh) NewToken() string { return r.newToken }
 
 // Issue returns the records to store. The requested scope limits the new access token, not the grant. s is nil for
-// offline access. Issue returns ErrScopeNotGranted, or storage.ErrRevoked if the client's metadata no longer allow it to
-// refresh the grant.
+// offline access. Issue returns ErrScopeNotGranted, or storage.ErrRevoked if the client's metadata no longer allow it
+// to refresh the grant.
 func (r *Refresh) Issue(grant storage.Grant, s *storage.Session) (storage.Issuance, error) {
 	if !r.client.MayRefresh(grant) {
 		return storage.Issuance{}, storage.ErrRevoked

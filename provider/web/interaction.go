@@ -16,8 +16,8 @@ import (
 // browser or has expired.
 var ErrInteraction = errors.New("this page is out of date or was opened in another browser")
 
-// MaxInteractionSize is the maximum length of a sealed interaction, in bytes. URLs contain interactions, so proxies must
-// accept URLs of this length.
+// MaxInteractionSize is the maximum length of a sealed interaction, in bytes. URLs contain interactions, so proxies
+// must accept URLs of this length.
 const MaxInteractionSize = 20 << 10
 
 // ErrInteractionSize says that an interaction would be longer than MaxInteractionSize.

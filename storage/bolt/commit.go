@@ -214,8 +214,8 @@ func (s *Store) flush(b *bbolt.Tx, batch []*job) error {
 	return f.err
 }
 
-// commitRoom is how many bytes the disk must have left before a commit. It is more than most commits need: a commit that
-// finds no room takes long, because bbolt then searches the whole file for free pages.
+// commitRoom is how many bytes the disk must have left before a commit. It is more than most commits need: a commit
+// that finds no room takes long, because bbolt then searches the whole file for free pages.
 const commitRoom = 1 << 20
 
 // After a commit that found no room, the committer pauses for fullPauseFactor times the duration of that commit, but at

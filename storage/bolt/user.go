@@ -153,7 +153,8 @@ func (t *tx) putUser(u storage.User) {
 	}
 }
 
-// removeUser removes a user with consents, one-time links, factors and linked accounts. The subject is never used again (Core §2).
+// removeUser removes a user with consents, one-time links, factors and linked accounts. The subject is never used again
+// (Core §2).
 func (t *tx) removeUser(u storage.User) {
 	t.deleteLogins(u)
 	t.delete(users, []byte(u.Subject))

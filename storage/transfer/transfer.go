@@ -11,10 +11,10 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// Record is one of: [State], storage.User, [RemovedSubject], storage.Factors, storage.Identity, [Client], storage.Session (without its
-// client sessions), [ClientSession], storage.Grant, [RefreshToken], storage.Token, [UsedCode], [UsedID],
-// storage.Consent, [Cutoffs], [BulkLogout], [Delivery], storage.HostHealth, storage.Report, storage.Key, storage.Event,
-// [Counter], storage.OneTimeLink, storage.InitialAccessToken.
+// Record is one of: [State], storage.User, [RemovedSubject], storage.Factors, storage.Identity, [Client],
+// storage.Session (without its client sessions), [ClientSession], storage.Grant, [RefreshToken], storage.Token,
+// [UsedCode], [UsedID], storage.Consent, [Cutoffs], [BulkLogout], [Delivery], storage.HostHealth, storage.Report,
+// storage.Key, storage.Event, [Counter], storage.OneTimeLink, storage.InitialAccessToken.
 type Record any
 
 // State is the store's place in its own order.

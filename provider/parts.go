@@ -8,6 +8,7 @@ import (
 	"github.com/curfew-id/curfew/provider/password"
 	"github.com/curfew-id/curfew/provider/register"
 	"github.com/curfew-id/curfew/provider/tokens"
+	"github.com/curfew-id/curfew/provider/upstream"
 	"github.com/curfew-id/curfew/provider/web"
 )
 
@@ -48,6 +49,21 @@ func (p *Provider) enrolments() []authn.SecondFactor {
 		return []authn.SecondFactor{totp}
 	}
 	return []authn.SecondFactor{totp, authn.EnrolPasskey{Passkeys: p.passkeys}}
+}
+
+// newUpstreams returns the configured upstreams.
+func (p *Provider) newUpstreams() (set upstream.Set) {
+	c := p.config
+	for _, settings := range c.Upstreams {
+		set = append(set, &upstream.Provider{
+			Upstream: settings,
+			Issued:   c.Issuer,
+			Egress:   c.Egress,
+			Keys:     c.Ring,
+			Now:      c.Now,
+		})
+	}
+	return set
 }
 
 // newSite returns the Site, which all pages use.

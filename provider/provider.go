@@ -3,7 +3,8 @@
 //	signin   /authorize, /login/…, /consent/…       web       cookies, headers and errors of all pages
 //	signout  /end_session, /signed-out/…            keys      signing, sealing, deriving
 //	account  /account…                              tokens    ID tokens, access tokens, codes
-//	oauth    /token, /userinfo, /introspect, …      egress    every outgoing request
+//	upstream /upstream/…                            egress    every outgoing request
+//	oauth    /token, /userinfo, /introspect, …
 //	register /register…                             password  hashing
 //	admin    the Unix socket                        authn     authentication of users
 //	                                                policy    the operator's settings
@@ -31,6 +32,7 @@ import (
 	"github.com/curfew-id/curfew/provider/policy"
 	"github.com/curfew-id/curfew/provider/register"
 	"github.com/curfew-id/curfew/provider/tokens"
+	"github.com/curfew-id/curfew/provider/upstream"
 	"github.com/curfew-id/curfew/provider/web"
 	"github.com/curfew-id/curfew/storage"
 )
@@ -56,7 +58,8 @@ type Config struct {
 	Logout          policy.Logout
 	Registration    policy.Registration
 	Audit           policy.Audit
-	MaxTrustHorizon time.Duration // 0: no limit
+	Upstreams       []policy.Upstream // other providers with whose accounts users sign in
+	MaxTrustHorizon time.Duration     // 0: no limit
 	HSTS            web.HSTS
 	CheckSession    bool // Session Management 1.0
 	// EmailChange lets users change their own e-mail address. Without mail nothing proves that the new address is theirs,
@@ -76,6 +79,7 @@ type Egress interface {
 	PostForm(ctx context.Context, target string, form url.Values) (egress.Response, error)
 	FetchJSON(ctx context.Context, uri string, maxBytes int64, maxAge time.Duration) ([]byte, error)
 	FetchBytes(ctx context.Context, uri string, maxBytes int64, maxAge time.Duration) ([]byte, error)
+	HTTPClient() *http.Client
 }
 
 // Provider serves the main listener (ServeHTTP) and the Unix socket (Admin). Run does its background work.
@@ -88,6 +92,7 @@ type Provider struct {
 	totp           *authn.TOTP
 	recovery       *authn.RecoveryCodes
 	passkeys       *authn.Passkeys // nil: the issuer's host cannot have any
+	upstreams      upstream.Set
 	minter         *tokens.Minter
 	registrar      *register.Registrar
 	registration   *register.Handler
@@ -139,6 +144,7 @@ func New(c Config) (*Provider, error) {
 	p.authenticators = p.newAuthenticators()
 	p.totp = &authn.TOTP{Store: c.Store, Secrets: c.Ring, Limiter: p.limiter, Issuer: issuerHost(c.Issuer)}
 	p.recovery = &authn.RecoveryCodes{Store: c.Store, Limiter: p.limiter}
+	p.upstreams = p.newUpstreams()
 	p.site = p.newSite()
 	p.dispatcher = p.newDispatcher()
 	p.terminator = p.newTerminator()

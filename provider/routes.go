@@ -13,6 +13,7 @@ import (
 	"github.com/curfew-id/curfew/provider/signin"
 	"github.com/curfew-id/curfew/provider/signin/requestobject"
 	"github.com/curfew-id/curfew/provider/signout"
+	"github.com/curfew-id/curfew/provider/upstream"
 	"github.com/curfew-id/curfew/provider/web"
 	"github.com/curfew-id/curfew/storage"
 	"github.com/curfew-id/curfew/templates"
@@ -52,6 +53,13 @@ func (p *Provider) routes() (http.Handler, error) {
 		mux.HandleFunc("GET "+register.ClientPath, registration.Read)      // RFC 7592 §2.1
 		mux.HandleFunc("PUT "+register.ClientPath, registration.Update)    // RFC 7592 §2.2
 		mux.HandleFunc("DELETE "+register.ClientPath, registration.Remove) // RFC 7592 §2.3
+	}
+	if len(p.upstreams) > 0 {
+		logouts := p.upstreamLogouts()
+		mux.HandleFunc("POST "+upstream.BackchannelPath, logouts.BackchannelLogout)  // Back-Channel Logout 1.0 §2.5
+		mux.HandleFunc("GET "+upstream.FrontchannelPath, logouts.FrontchannelLogout) // Front-Channel Logout 1.0 §2
+		mux.HandleFunc("GET "+upstream.CallbackPath, page(signIn.UpstreamCallback))  // Core §3.1.2.5
+		mux.HandleFunc("GET /login/{interaction}/upstream/{upstream}", page(signIn.StartUpstream))
 	}
 	// Pages to which any site may send the browser.
 	mux.HandleFunc("GET /authorize", page(signIn.Authorize))      // Core §3.1.2
@@ -160,9 +168,15 @@ func (p *Provider) signin() *signin.Handler {
 		Authenticators: p.authenticators,
 		SecondFactors:  p.secondFactors(),
 		Enrolments:     p.enrolments(),
+		Upstreams:      p.upstreams,
+		Accounts:       upstream.Accounts{Store: c.Store, Now: c.Now},
 		Policy:         c.Authn,
 		Lifetimes:      c.Session,
 	}
+}
+
+func (p *Provider) upstreamLogouts() *upstream.Handler {
+	return &upstream.Handler{Site: p.site, Upstreams: p.upstreams, Store: p.config.Store, Terminator: p.terminator}
 }
 
 func (p *Provider) logoutView() *logoutview.Handler {

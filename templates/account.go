@@ -34,6 +34,10 @@ const (
 	NoticeFactorRemoved     Notice = "factor_removed"
 	NoticeFactorRenamed     Notice = "factor_renamed"
 	NoticeBrowsersForgotten Notice = "browsers_forgotten"
+	NoticeLinked            Notice = "linked"     // an account of another provider was linked
+	NoticeNotLinked         Notice = "not_linked" // it was not: its provider refused
+	NoticeLinkTaken         Notice = "link_taken" // it was not: it is linked to another user
+	NoticeUnlinked          Notice = "unlinked"
 	NoticeNotMe             Notice = "not_me" // a device was signed out with "This wasn't me"
 )
 
@@ -52,6 +56,10 @@ var noticeTexts = map[Notice]string{
 	NoticeFactorRemoved:     "notice.factor_removed",
 	NoticeFactorRenamed:     "notice.factor_renamed",
 	NoticeBrowsersForgotten: "notice.browsers_forgotten",
+	NoticeLinked:            "notice.linked",
+	NoticeNotLinked:         "notice.not_linked",
+	NoticeLinkTaken:         "notice.link_taken",
+	NoticeUnlinked:          "notice.unlinked",
 	NoticeNotMe:             "notice.not_me",
 }
 

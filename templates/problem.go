@@ -10,6 +10,7 @@ type Problem struct {
 	Fault       Fault
 	RetryAfter  time.Duration // for TooManyAttempts: when to try again
 	MinPassword int           // for PasswordTooShort: the minimum number of characters
+	Provider    string        // for the faults of another provider: its name
 }
 
 // Fault is the kind of a problem.
@@ -36,6 +37,13 @@ const (
 	PasskeyRefused   Fault = "passkey" // no passkey of this user, or its answer proves nothing
 	FactorNeeded     Fault = "needed"  // the last factor that the policy demands cannot go
 	TooManyPasskeys  Fault = "many"    // no room for another one
+
+	// The faults of a sign-in with an account of another provider; Problem.Provider is its name.
+	UpstreamUnavailable Fault = "upstream-unavailable" // it does not answer
+	UpstreamRefused     Fault = "upstream-refused"     // its answer authenticates no user here
+	UpstreamCancelled   Fault = "upstream-cancelled"   // the user did not want to
+	UpstreamNotLinked   Fault = "upstream-not-linked"  // sign in once by other means, to link the account
+	UpstreamTaken       Fault = "upstream-taken"       // the account is linked to another user
 )
 
 // problemTexts has the name of the text of each fault: what is wrong and what to do.
@@ -59,6 +67,12 @@ var problemTexts = map[Fault]string{
 	PasskeyRefused:   "problem.passkey",
 	FactorNeeded:     "problem.needed",
 	TooManyPasskeys:  "problem.many",
+
+	UpstreamUnavailable: "problem.upstream-unavailable",
+	UpstreamRefused:     "problem.upstream-refused",
+	UpstreamCancelled:   "problem.upstream-cancelled",
+	UpstreamNotLinked:   "problem.upstream-not-linked",
+	UpstreamTaken:       "problem.upstream-taken",
 }
 
 // problem returns the text of a problem.
@@ -71,11 +85,13 @@ func (l *locale) problem(p Problem) Text {
 	case problemTexts[p.Fault] == "":
 		return l.text("problem.other")
 	}
-	return l.text(problemTexts[p.Fault])
+	return l.text(problemTexts[p.Fault], "Provider", p.Provider)
 }
 
 // IsNotice reports whether the problem is not a mistake of the user.
-func (p Problem) IsNotice() bool { return p.Fault == SessionOver || p.Fault == PageExpired }
+func (p Problem) IsNotice() bool {
+	return slices.Contains([]Fault{SessionOver, PageExpired, UpstreamCancelled, UpstreamNotLinked}, p.Fault)
+}
 
 // OffersOldestSessions reports whether the user can end the oldest sessions to go on.
 func (p Problem) OffersOldestSessions() bool { return p.Fault == TooManySessions }

@@ -57,6 +57,16 @@ func signInSamples() []Sample {
 	tooMany := forAtlas
 	tooMany.Problem = Problem{Fault: TooManyAttempts, RetryAfter: 40 * time.Second}
 
+	withUpstreams := forAtlas
+	withUpstreams.Upstreams = []UpstreamLink{
+		{ID: "acme", Name: "Acme", URL: "/login/h4nd1e/upstream/acme"},
+		{ID: "school", Name: "University of Somewhere", URL: "/login/h4nd1e/upstream/school"},
+	}
+	unlinked := withUpstreams
+	unlinked.Problem = Problem{Fault: UpstreamNotLinked, Provider: "Acme"}
+	unreachable := withUpstreams
+	unreachable.Problem = Problem{Fault: UpstreamUnavailable, Provider: "Acme"}
+
 	over := first
 	over.Problem = Problem{Fault: SessionOver}
 
@@ -106,6 +116,9 @@ func signInSamples() []Sample {
 		sample("signin-wrong", SignIn, wrong),
 		sample("signin-attempts", SignIn, tooMany),
 		sample("signin-over", SignIn, over),
+		sample("signin-upstreams", SignIn, withUpstreams),
+		sample("signin-upstream-unlinked", SignIn, unlinked),
+		sample("signin-upstream-unreachable", SignIn, unreachable),
 		sample("signin-again", SignIn, again),
 		sample(
 			"signinagain",

@@ -18,6 +18,7 @@ type SignInPage struct {
 	ForgotURL       string  // resets a forgotten password; empty: the page refers to the administrator
 	CancelURL       string  // a GET that goes back to the app with access_denied; empty: no such link
 	OtherMethods    []SignInMethod
+	Upstreams       []UpstreamLink // buttons that lead to other providers
 	Passkey         PasskeyRequest // the second form, for a passkey of any user; zero: not offered
 }
 
@@ -25,6 +26,13 @@ type SignInPage struct {
 type SignInMethod struct {
 	Label string // the name of its text
 	URL   string
+}
+
+// UpstreamLink is a button that leads to another provider.
+type UpstreamLink struct {
+	ID   string // of the provider, for the id of the button
+	Name string
+	URL  string // a GET that redirects there
 }
 
 // SignIn writes the sign-in page.

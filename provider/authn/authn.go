@@ -37,6 +37,8 @@ type Authentication struct {
 	ACR      string
 
 	RecoveryCodes []string // new recovery codes, which the user must see once
+
+	Upstream storage.UpstreamSession // of a sign-in at another provider
 }
 
 // Prompt has the contents of a page that asks the user for a credential.
@@ -52,6 +54,7 @@ type Prompt struct {
 	OtherAccountURL string
 	CancelURL       string // back to the app; empty: none
 	OtherMethods    []templates.SignInMethod
+	Upstreams       []templates.UpstreamLink
 	RememberDays    int             // the page offers to remember this browser for so many days; 0: no offer
 	State           json.RawMessage // the state that the page before sealed; nil: none
 

@@ -94,6 +94,7 @@ func Stronger(a, b string) string {
 func Combine(first, second Authentication) Authentication {
 	second.AuthTime = first.AuthTime
 	second.Sequence = first.Sequence
+	second.Upstream = first.Upstream
 	second.AMR = combineAMR(first.AMR, second.AMR)
 	second.ACR = acrOf(second.AMR)
 	return second

@@ -63,6 +63,7 @@ func (p *Password) Page(ctx context.Context, prompt Prompt) (func(io.Writer) err
 		OtherAccountURL: prompt.OtherAccountURL,
 		CancelURL:       prompt.CancelURL,
 		OtherMethods:    prompt.OtherMethods,
+		Upstreams:       prompt.Upstreams,
 	}
 	if prompt.User != nil {
 		page.AccountFixed = true

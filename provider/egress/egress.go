@@ -24,6 +24,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"sync"
@@ -135,6 +136,44 @@ func (c *Client) transport(roots *x509.CertPool) *http.Transport {
 		IdleConnTimeout:        idleConnTimeout,
 		Protocols:              &protocols,
 	}
+}
+
+// HTTPClient returns a client for libraries that make requests themselves. It sends each request under the policy, too,
+// and follows no redirect. It reads at most 1 MB of an answer.
+func (c *Client) HTTPClient() *http.Client {
+	return &http.Client{
+		Transport:     limitedTransport{c},
+		Timeout:       attemptTimeout,
+		CheckRedirect: c.http.CheckRedirect,
+	}
+}
+
+// maxLibraryBody limits an answer that a library reads, in bytes.
+const maxLibraryBody = 1 << 20
+
+// limitedTransport is the transport of HTTPClient.
+type limitedTransport struct{ client *Client }
+
+// RoundTrip implements http.RoundTripper.
+func (t limitedTransport) RoundTrip(r *http.Request) (*http.Response, error) {
+	u, err := parseURL(r.URL.String())
+	if err != nil {
+		return nil, err
+	}
+	r = r.Clone(r.Context())
+	r.Header.Set("User-Agent", userAgent)
+	response, err := t.client.http.Transport.RoundTrip(r)
+	if err != nil {
+		return nil, wrapError(u.Host, err)
+	}
+	response.Body = limitedBody{io.LimitReader(response.Body, maxLibraryBody), response.Body}
+	return response, nil
+}
+
+// limitedBody reads the beginning of a body and closes all of it.
+type limitedBody struct {
+	io.Reader
+	io.Closer
 }
 
 // Close closes idle connections.

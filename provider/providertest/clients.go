@@ -18,6 +18,7 @@ type Clients struct {
 	answer func(uri string, form url.Values) (egress.Response, error)
 	denied map[string]bool
 	files  map[string]string
+	server http.RoundTripper
 }
 
 // Post is a form that was posted to a client.
@@ -106,6 +107,20 @@ func (c *Clients) FetchBytes(_ context.Context, uri string, _ int64, _ time.Dura
 		return []byte(body), nil
 	}
 	return nil, deniedError()
+}
+
+// Serve sets the transport that answers the requests of HTTPClient.
+func (c *Clients) Serve(server http.RoundTripper) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.server = server
+}
+
+// HTTPClient returns a client whose requests the transport of Serve answers.
+func (c *Clients) HTTPClient() *http.Client {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return &http.Client{Transport: c.server}
 }
 
 // deniedError returns the error of provider/egress for a private address.

@@ -13,6 +13,7 @@ import (
 	"github.com/curfew-id/curfew/provider/keys"
 	"github.com/curfew-id/curfew/provider/policy"
 	"github.com/curfew-id/curfew/provider/tokens"
+	"github.com/curfew-id/curfew/provider/upstream"
 	"github.com/curfew-id/curfew/provider/web"
 	"github.com/curfew-id/curfew/storage"
 	"github.com/curfew-id/curfew/templates"
@@ -46,6 +47,7 @@ type Store interface {
 	MarkUsed(ctx context.Context, id string, issued, until, at time.Time) error
 	Consent(ctx context.Context, subject, client string) (storage.Consent, error)
 	PutConsent(ctx context.Context, c storage.Consent) error
+	ListIdentities(ctx context.Context, user string) ([]storage.Identity, error)
 	Join(
 		ctx context.Context,
 		code storage.Code,
@@ -71,7 +73,7 @@ type RequestObjects interface {
 // interactionLifetime is how long a sign-in or consent page may stay open.
 const interactionLifetime = time.Hour
 
-// Handler serves /authorize, /login/… and /consent/….
+// Handler serves /authorize, /login/…, /consent/… and the callbacks of upstreams.
 type Handler struct {
 	Site           *web.Site
 	Store          Store
@@ -82,6 +84,8 @@ type Handler struct {
 	Authenticators []authn.Authenticator // the ways to sign in; the first is offered first
 	SecondFactors  []authn.SecondFactor  // what may be asked after the password; the first usable one is offered first
 	Enrolments     []authn.SecondFactor  // set up a required factor that the user lacks
+	Upstreams      upstream.Set          // other providers with whose accounts users sign in
+	Accounts       upstream.Accounts     // the users of those accounts
 	Policy         policy.Authn
 	Lifetimes      policy.Session
 

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/curfew-id/curfew/provider/tokens"
+	"github.com/curfew-id/curfew/provider/upstream"
 	"github.com/curfew-id/curfew/provider/web"
 	"github.com/curfew-id/curfew/storage"
 	"github.com/curfew-id/curfew/templates"
@@ -41,6 +42,13 @@ type interaction struct {
 	ACR             string            `json:"v,omitempty"` // the weakest requested acr that is supported
 	EssentialACR    bool              `json:"w,omitempty"` // the request fails without it
 	First           *firstFactor      `json:"1,omitempty"` // a correct password that waits for the second factor
+
+	DomainHint  string             `json:"2,omitempty"` // leads to the upstream of that domain
+	Routed      bool               `json:"3,omitempty"` // a hint has led the browser to an upstream already
+	Flow        *upstream.Flow     `json:"4,omitempty"` // the sign-in at an upstream that is under way
+	Problem     *templates.Problem `json:"5,omitempty"` // why a sign-in at an upstream counts for nothing
+	Link        *storage.Identity  `json:"6,omitempty"` // the account to link after a sign-in by other means
+	LinkSession storage.SessionID  `json:"7,omitempty"` // the session to whose user the account is linked
 }
 
 // maxRequestSize is the maximum size of an authorization request as JSON, in bytes. A request of this size fits into a
@@ -143,12 +151,17 @@ func (h *Handler) redirectToInteraction(
 // openInteraction opens the interaction in the path and reads its client again. It returns an error page if the client
 // no longer allows the request.
 func (h *Handler) openInteraction(r *http.Request, purpose string) (*authRequest, error) {
+	return h.openRequest(r, purpose, r.PathValue("interaction"))
+}
+
+// openRequest is openInteraction for an interaction that is not in the path.
+func (h *Handler) openRequest(r *http.Request, purpose, text string) (*authRequest, error) {
 	var req authRequest
 	var err error
 	if req.sequence, err = h.Store.Sequence(r.Context()); err != nil {
 		return nil, err
 	}
-	if _, err := h.Site.OpenInteraction(r, purpose, r.PathValue("interaction"), &req.interaction); err != nil {
+	if _, err := h.Site.OpenInteraction(r, purpose, text, &req.interaction); err != nil {
 		return nil, err
 	}
 	if req.ClientID == "" {

@@ -27,7 +27,16 @@ func (h *Handler) ShowLogin(w http.ResponseWriter, r *http.Request) error {
 		h.showConfirmSignIn(w, r, req)
 		return nil
 	case step == stepSignIn, step == stepReauthenticate, step == stepSecondFactor:
-		return h.showSignIn(w, r, req, session, step, templates.Problem{}, "")
+		if p := h.route(r, req); p != nil && step == stepSignIn {
+			req.Routed = true
+			h.Site.RememberRoute(w)
+			return h.redirectToUpstream(w, r, req, p, req.hasPrompt("login"))
+		}
+		problem := templates.Problem{}
+		if req.Problem != nil {
+			problem = *req.Problem
+		}
+		return h.showSignIn(w, r, req, session, step, problem, "")
 	default: // the user has signed in in another tab
 		return h.proceed(w, r, req, session)
 	}
@@ -119,11 +128,19 @@ func (h *Handler) signIn(
 	if err != nil {
 		return err
 	}
-	h.setSession(w, r, started)
 	if current == stepSecondFactor && form.Get(fieldRememberBrowser) != "" && h.Policy.RememberBrowser > 0 {
 		h.rememberBrowser(w, r, started.session.Subject)
 	}
-	req.First, req.Method, req.MethodState = nil, "", nil
+	return h.signedIn(w, r, req, started)
+}
+
+// signedIn gives the browser the session that a sign-in started, and goes on with the request.
+func (h *Handler) signedIn(w http.ResponseWriter, r *http.Request, req *authRequest, started startedSession) error {
+	h.setSession(w, r, started)
+	if err := h.linkPending(r, req, started.session.Subject); err != nil {
+		return err
+	}
+	req.First, req.Method, req.MethodState, req.Problem = nil, "", nil, nil
 	req.UseOtherAccount = false
 	req.AccountSelected = true
 	if len(started.recoveryCodes) > 0 {
@@ -178,19 +195,16 @@ func (h *Handler) authenticate(
 	}
 	authenticator := chooseAuthenticator(choice, form.Get(authn.FieldMethod), req.Method)
 	authentication, err := authenticator.Authenticate(r.Context(), attempt)
-	if err == nil && !h.isRequestedUser(req, authentication.User) {
-		err = &authn.Refusal{
-			Problem: templates.Problem{Fault: templates.OtherUser},
-			Reason:  "the request names another user",
-			Subject: authentication.User.Subject,
-		}
+	if err == nil {
+		err = h.checkRequestedUser(req, authentication.User)
 	}
 	if refusal, ok := errors.AsType[*authn.Refusal](err); ok {
-		h.logRefusal(r, authenticator, refusal.Reason, refusal.Subject, attempt.Address)
+		h.logRefusal(r, authenticator.Method(), refusal.Reason, refusal.Subject, attempt.Address)
 	}
 	if err != nil {
 		return startedSession{}, err
 	}
+	options := startOptions{rememberMe: rememberMe, endOldest: endOldest}
 	if current == stepSecondFactor {
 		codes := authentication.RecoveryCodes
 		authentication = authn.Combine(first, authentication)
@@ -200,42 +214,87 @@ func (h *Handler) authenticate(
 				return startedSession{}, err
 			}
 		}
-	} else {
-		needed, err := h.needsSecondFactor(r, req, &authentication)
-		if err != nil {
-			return startedSession{}, err
-		}
-		if needed {
-			// The user decides about old sessions with the password; they end after the second factor.
-			if !endOldest {
-				if err := h.makeRoom(r, session, authentication.User.Subject, false); err != nil {
-					return startedSession{}, err
-				}
-			}
-			return startedSession{}, &secondFactorNeededError{newFirstFactor(authentication, rememberMe, endOldest)}
-		}
+		options.stepUp = h.pending(req) == nil
+		return h.start(r, session, authenticator, authentication, options)
 	}
-	stepUp := current == stepSecondFactor && h.pending(req) == nil
-	if err := h.makeRoom(r, session, authentication.User.Subject, endOldest); err != nil {
+	return h.startOrAskMore(r, req, session, authenticator, authentication, options)
+}
+
+// startOptions says how a session starts.
+type startOptions struct {
+	rememberMe bool
+	endOldest  bool // end old sessions to make room for this one
+	stepUp     bool // only the session of the browser is renewed
+}
+
+// startOrAskMore starts the session of a user who has proven one factor. Its error is a *secondFactorNeededError if that
+// is not enough. authenticator is nil after a sign-in at an upstream.
+func (h *Handler) startOrAskMore(
+	r *http.Request,
+	req *authRequest,
+	session *storage.Session,
+	authenticator authn.Authenticator,
+	authentication authn.Authentication,
+	options startOptions,
+) (startedSession, error) {
+	needed, err := h.needsSecondFactor(r, req, &authentication)
+	if err != nil {
 		return startedSession{}, err
 	}
-	started, err := h.startSession(r, session, authenticator, authentication, rememberMe, stepUp)
-	if errors.Is(err, storage.ErrRevoked) {
-		h.logRefusal(r, authenticator, err.Error(), authentication.User.Subject, attempt.Address)
+	if !needed {
+		return h.start(r, session, authenticator, authentication, options)
+	}
+	// The user decides about old sessions with the first factor; they end after the second factor.
+	if !options.endOldest {
+		if err := h.makeRoom(r, session, authentication.User.Subject, false); err != nil {
+			return startedSession{}, err
+		}
+	}
+	first := newFirstFactor(authentication, options.rememberMe, options.endOldest)
+	return startedSession{}, &secondFactorNeededError{first}
+}
+
+// start makes room for a session and starts it.
+func (h *Handler) start(
+	r *http.Request,
+	session *storage.Session,
+	authenticator authn.Authenticator,
+	authentication authn.Authentication,
+	options startOptions,
+) (startedSession, error) {
+	if err := h.makeRoom(r, session, authentication.User.Subject, options.endOldest); err != nil {
+		return startedSession{}, err
+	}
+	started, err := h.startSession(r, session, authenticator, authentication, options.rememberMe, options.stepUp)
+	if errors.Is(err, storage.ErrRevoked) && authenticator != nil {
+		subject := authentication.User.Subject
+		h.logRefusal(r, authenticator.Method(), err.Error(), subject, h.Site.ClientAddress(r))
 	}
 	return started, err
 }
 
 // logRefusal logs why a sign-in was refused.
-func (h *Handler) logRefusal(r *http.Request, authenticator authn.Authenticator, reason, subject, address string) {
+func (h *Handler) logRefusal(r *http.Request, method, reason, subject, address string) {
 	h.Site.Logger().InfoContext(
 		r.Context(),
 		"sign-in refused",
-		"method", authenticator.Method(),
+		"method", method,
 		"reason", reason,
 		"sub", subject,
 		"address", address,
 	)
+}
+
+// checkRequestedUser returns a refusal if the request names another user.
+func (h *Handler) checkRequestedUser(req *authRequest, user storage.User) error {
+	if h.isRequestedUser(req, user) {
+		return nil
+	}
+	return &authn.Refusal{
+		Problem: templates.Problem{Fault: templates.OtherUser},
+		Reason:  "the request names another user",
+		Subject: user.Subject,
+	}
 }
 
 // isRequestedUser reports whether user is the one that id_token_hint or the claims parameter names. It returns true if

@@ -39,6 +39,11 @@ func (h *Handler) showSignIn(
 	if prompt.OtherMethods, err = h.otherMethods(w, r, req, choice, chosen); err != nil {
 		return err
 	}
+	if current != stepSecondFactor {
+		if prompt.Upstreams, err = h.upstreamLinks(r, user); err != nil {
+			return err
+		}
+	}
 	prompt.Problem = problem
 	if login != "" {
 		prompt.Login = login

@@ -397,11 +397,15 @@ func (h *Handler) readPrompt(req *authRequest, params url.Values) error {
 	return nil
 }
 
-// readHints reads login_hint and id_token_hint. It ignores a login_hint longer than maxLoginHint.
+// readHints reads login_hint, domain_hint and id_token_hint. It ignores a login_hint or domain_hint longer than
+// maxLoginHint.
 func (h *Handler) readHints(req *authRequest, params url.Values) error {
 	req.LoginHint = params.Get("login_hint")
 	if len(req.LoginHint) > maxLoginHint {
 		req.LoginHint = ""
+	}
+	if domain := params.Get("domain_hint"); len(domain) <= maxLoginHint {
+		req.DomainHint = domain
 	}
 	token := params.Get("id_token_hint")
 	if token == "" {

@@ -24,6 +24,9 @@ type firstFactor struct {
 	AMR        []string         `json:"m"`
 	RememberMe bool             `json:"r,omitempty"`
 	EndOldest  bool             `json:"o,omitempty"` // the user chose to end sessions to make room for this one
+
+	Upstream storage.UpstreamSession `json:"u,omitzero"`  // of a sign-in at an upstream instead of a password
+	IDToken  []byte                  `json:"k,omitempty"` // Upstream.IDToken
 }
 
 // secondFactorNeededError is the outcome of a correct password that is not enough.
@@ -44,7 +47,16 @@ func newFirstFactor(a authn.Authentication, rememberMe, endOldest bool) firstFac
 		AMR:        a.AMR,
 		RememberMe: rememberMe,
 		EndOldest:  endOldest,
+		Upstream:   a.Upstream,
+		IDToken:    a.Upstream.IDToken,
 	}
+}
+
+// upstreamSession returns the session at the upstream; zero: the first factor is a password.
+func (f *firstFactor) upstreamSession() storage.UpstreamSession {
+	session := f.Upstream
+	session.IDToken = f.IDToken
+	return session
 }
 
 func (f *firstFactor) authTime() time.Time { return time.UnixMilli(f.AuthTime) }
@@ -189,6 +201,7 @@ func (h *Handler) firstAuthentication(
 		AuthTime: first.authTime(),
 		Sequence: first.Sequence,
 		AMR:      first.AMR,
+		Upstream: first.upstreamSession(),
 	}, err
 }
 

@@ -11,7 +11,8 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// startSession starts or renews the session of a user who has just authenticated. If previous is a session of the same
+// startSession starts or renews the session of a user who has just authenticated; authenticator is nil if an upstream
+// authenticated the user. If previous is a session of the same
 // user, it is renewed and its sids stay. If it is another user's, it ends in the transaction that stores the new one,
 // and its clients are notified. With stepUp only the previous session is renewed. startSession returns
 // storage.ErrRevoked if, since authentication.Sequence, the credential was replaced or all sessions of the user were
@@ -63,15 +64,21 @@ func (h *Handler) sessionAuthentication(
 		cookieLifetime = absolute
 	}
 	authTime := a.AuthTime.UTC().Truncate(time.Millisecond)
+	begin := authTime
+	if !a.Upstream.IsZero() { // the user may have signed in there long ago
+		begin = h.Site.Now().UTC().Truncate(time.Millisecond)
+	}
 	return storage.Authentication{
 		AuthTime:    authTime,
 		AMR:         a.AMR,
 		ACR:         a.ACR,
 		RememberMe:  rememberMe,
 		IdleTimeout: idle,
-		Expires:     authTime.Add(absolute),
+		Expires:     a.Upstream.Limit(begin.Add(absolute)),
 		UserAgent:   web.UserAgent(r),
 		Address:     h.Site.ClientAddress(r),
+		Upstream:    a.Upstream,
+		Sequence:    a.Sequence,
 	}, cookieLifetime
 }
 
@@ -117,6 +124,7 @@ func (h *Handler) storeSession(
 		RememberMe:  auth.RememberMe,
 		UserAgent:   auth.UserAgent,
 		Address:     auth.Address,
+		Upstream:    auth.Upstream,
 	}
 	event.Session = storage.SessionHash(session.ID)
 	if previous == nil {
@@ -133,20 +141,25 @@ func (h *Handler) storeSession(
 }
 
 // recheck ends the new session if the credential was replaced while it was being checked. Otherwise someone who knew
-// only the old password would keep a session.
+// only the old password would keep a session. The same holds for an account of an upstream that was unlinked.
 func (h *Handler) recheck(
 	r *http.Request,
 	session storage.Session,
 	authenticator authn.Authenticator,
 	authentication authn.Authentication,
 ) error {
-	err := authenticator.Recheck(r.Context(), authentication)
+	reason := storage.ReasonUnlinked
+	err := h.Accounts.Recheck(r.Context(), authentication)
+	if err == nil && authenticator != nil {
+		reason = storage.ReasonPasswordChange
+		err = authenticator.Recheck(r.Context(), authentication)
+	}
 	if !errors.Is(err, storage.ErrRevoked) {
 		return err
 	}
 	_, endErr := h.Terminator.End(r.Context(), storage.EndRequest{
 		Selector: storage.Selector{Sessions: []storage.SessionID{session.ID}},
-		Cause:    storage.Cause{Reason: storage.ReasonPasswordChange, By: "system", Address: session.Address},
+		Cause:    storage.Cause{Reason: reason, By: "system", Address: session.Address},
 	})
 	if endErr != nil {
 		return endErr

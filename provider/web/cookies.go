@@ -24,6 +24,7 @@ const (
 	cookieBrowserState = "curfew-state"   // browser state of Session Management 1.0 §3.2, readable by the OP iframe
 	cookieSignOuts     = "curfew-left"    // sealed: recent sign-outs, after which a sign-in must not be silent
 	cookieFrames       = "curfew-frames"  // the logout whose front-channel iframes this browser may load
+	cookieRoute        = "curfew-route"   // a hint has just led this browser to an upstream
 
 	deviceLifetime  = 400 * 24 * time.Hour // the maximum that browsers allow
 	signOutLifetime = 2 * time.Minute
@@ -310,6 +311,22 @@ func (s *Site) writeSignOuts(w http.ResponseWriter, r *http.Request, signOuts re
 	}
 	if text, err := s.Sealer.Seal("left", raw); err == nil {
 		s.setCookie(w, cookieSignOuts, text, signOutLifetime)
+	}
+}
+
+// routeLifetime is how long a browser that a hint led to an upstream is not led there again.
+const routeLifetime = time.Minute
+
+// RememberRoute records that a hint leads this browser to an upstream.
+func (s *Site) RememberRoute(w http.ResponseWriter) { s.setCookie(w, cookieRoute, "1", routeLifetime) }
+
+// WasRouted reports whether a hint has just led this browser to an upstream, and it has not come back from there.
+func (s *Site) WasRouted(r *http.Request) bool { return s.cookie(r, cookieRoute) != "" }
+
+// ForgetRoute records that the browser came back from the upstream.
+func (s *Site) ForgetRoute(w http.ResponseWriter, r *http.Request) {
+	if s.WasRouted(r) {
+		s.setCookie(w, cookieRoute, "", -1)
 	}
 }
 

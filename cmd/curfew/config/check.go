@@ -37,6 +37,7 @@ func (l *loader) check() {
 	l.checkLimits()
 	l.checkRegistration()
 	l.checkAlgorithms()
+	l.checkUpstreams()
 }
 
 func (l *loader) checkAlgorithms() {

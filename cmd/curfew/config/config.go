@@ -11,6 +11,7 @@
 package config
 
 import (
+	"encoding/json"
 	"net/netip"
 	"net/url"
 	"time"
@@ -52,12 +53,16 @@ type Config struct {
 	MaxTrustHorizon time.Duration       `yaml:"max_trust_horizon" default:"0" min:"0"`
 	Registration    policy.Registration `yaml:"registration"`
 	Keys            Keys                `yaml:"keys"`
-	Audit           policy.Audit        `yaml:"audit"`
-	Metrics         Metrics             `yaml:"metrics"`
-	Log             Log                 `yaml:"log"`
+	// Other OpenID providers with whose accounts users can sign in, as a mapping from an id of your choice to the
+	// settings of the upstream: see [upstream.md](upstream.md).
+	Upstreams json.RawMessage `yaml:"upstreams"`
+	Audit     policy.Audit    `yaml:"audit"`
+	Metrics   Metrics         `yaml:"metrics"`
+	Log       Log             `yaml:"log"`
 
-	file    string            // the configuration file; empty if there is none
-	origins map[string]origin // where each key was given; keys with their default have no origin
+	file      string            // the configuration file; empty if there is none
+	upstreams []policy.Upstream // of Upstreams
+	origins   map[string]origin // where each key was given; keys with their default have no origin
 }
 
 // Store says where the records are kept.

@@ -104,9 +104,11 @@ func (s setting) set(texts []string, folder string) error {
 	case *json.RawMessage:
 		var object map[string]json.RawMessage
 		if err := json.Unmarshal([]byte(text), &object); err != nil || object == nil {
-			return errors.New("must be a mapping of client metadata to values")
+			return errors.New("must be a mapping of keys to values")
 		}
-		*field = json.RawMessage(text)
+		if *field = json.RawMessage(text); len(object) == 0 { // `config print` writes {} for no value
+			*field = nil
+		}
 	default:
 		if s.value.Kind() == reflect.String {
 			s.value.SetString(text)

@@ -1,0 +1,302 @@
+package upstream
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"strings"
+	"time"
+	"unicode"
+
+	"github.com/curfew-id/curfew/provider/authn"
+	"github.com/curfew-id/curfew/provider/policy"
+	"github.com/curfew-id/curfew/storage"
+	"github.com/curfew-id/curfew/templates"
+)
+
+// accounts.go decides which user an account of an upstream belongs to. The link decides. Without one, in this order:
+//
+//  1. the user with the same verified address, if the operator trusts the upstream for addresses,
+//  2. a new user, if create_users allows it,
+//  3. the user who signs in by other means next (NotLinkedError).
+
+// Store is the part of storage.Store that this package uses.
+type Store interface {
+	Sequence(ctx context.Context) (storage.Sequence, error)
+	User(ctx context.Context, subject string) (storage.User, error)
+	UserByLogin(ctx context.Context, login string) (storage.User, error)
+	Link(ctx context.Context, i storage.Identity, newUser *storage.User, e ...storage.Event) error
+	Identity(ctx context.Context, issuer, subject string) (storage.Identity, error)
+	WasUsed(ctx context.Context, id string, issued, expires, at time.Time) (bool, error)
+	MarkUsed(ctx context.Context, id string, issued, until, at time.Time) error
+}
+
+// NotLinkedError is the error for an account that belongs to no user.
+type NotLinkedError struct {
+	Identity storage.Identity // without User
+}
+
+func (e *NotLinkedError) Error() string { return "the account of the upstream is linked to no user" }
+
+// Accounts finds the users of accounts.
+type Accounts struct {
+	Store Store
+	Now   func() time.Time
+}
+
+// Authenticate returns the authentication of the account's user. attempt.User is the only user who may sign in; nil: any
+// user. The errors are *authn.Refusal, *NotLinkedError, those of Complete, and those of the store.
+func (a Accounts) Authenticate(
+	ctx context.Context,
+	p *Provider,
+	account Account,
+	attempt authn.Attempt,
+) (authn.Authentication, error) {
+	subject, err := a.find(ctx, p, account, attempt)
+	if err != nil {
+		return authn.Authentication{}, err
+	}
+	user, err := a.Store.User(ctx, subject)
+	if err != nil {
+		return authn.Authentication{}, err
+	}
+	refusal := &authn.Refusal{Subject: subject}
+	switch {
+	case user.Disabled:
+		refusal.Problem.Fault, refusal.Reason = templates.UpstreamRefused, "the user is disabled"
+		return authn.Authentication{}, refusal
+	case attempt.User != nil && attempt.User.Subject != subject:
+		refusal.Problem.Fault, refusal.Reason = templates.OtherUser, "the account belongs to another user"
+		return authn.Authentication{}, refusal
+	}
+	stated := authn.UpstreamContext{ACR: account.ACR, AMR: account.AMR, CountACR: p.ACR, CountAMR: p.AMR}
+	authTime := attempt.At
+	if !account.AuthTime.IsZero() && account.AuthTime.Before(authTime) && attempt.User == nil {
+		authTime = account.AuthTime // the user may have signed in there long ago
+	}
+	return authn.FromUpstream(user, account.UpstreamSession, stated, authTime, attempt.Sequence), nil
+}
+
+// find returns the subject of the account's user.
+func (a Accounts) find(ctx context.Context, p *Provider, account Account, attempt authn.Attempt) (string, error) {
+	identity, err := a.Store.Identity(ctx, account.Issuer, account.Subject)
+	if err == nil {
+		return identity.User, nil
+	}
+	if !errors.Is(err, storage.ErrNotFound) {
+		return "", err
+	}
+	if account, err = p.Complete(ctx, account); err != nil {
+		return "", err
+	}
+	profile := p.profile(account)
+	identity = p.Identity(account)
+	if p.TrustEmail && profile.verifiedEmail() != "" {
+		subject, err := a.linkByEmail(ctx, p, identity, profile, attempt)
+		if err != nil || subject != "" {
+			return subject, err
+		}
+	}
+	if attempt.User == nil && p.mayCreate(profile) {
+		subject, err := a.create(ctx, p, identity, profile, attempt)
+		if err == nil || !errors.Is(err, storage.ErrExists) {
+			return subject, err
+		}
+	}
+	return "", &NotLinkedError{Identity: identity}
+}
+
+// Identity returns the link of an account, without a user.
+func (p *Provider) Identity(account Account) storage.Identity {
+	return storage.Identity{
+		Issuer:   account.Issuer,
+		Subject:  account.Subject,
+		Provider: p.ID,
+		Name:     p.profile(account).displayName(),
+	}
+}
+
+// linkByEmail links the account to the user whose verified address it has. It returns "" if there is no such user.
+func (a Accounts) linkByEmail(
+	ctx context.Context,
+	p *Provider,
+	identity storage.Identity,
+	profile profile,
+	attempt authn.Attempt,
+) (string, error) {
+	user, err := a.Store.UserByLogin(ctx, profile.email)
+	if errors.Is(err, storage.ErrNotFound) {
+		return "", nil
+	}
+	if err != nil {
+		return "", err
+	}
+	sameAddress := storage.EmailKey(user.Email) == storage.EmailKey(profile.email)
+	if !user.EmailVerified || !sameAddress { // the address may be only this user's login name
+		return "", nil
+	}
+	if user.Disabled {
+		return user.Subject, nil
+	}
+	return user.Subject, a.Link(ctx, identity, user.Subject, "upstream:"+p.ID, attempt.Address)
+}
+
+// Link links an account to a user. If another request has just linked it to the same user, Link does nothing. by is the
+// acting party, as in storage.Cause.By. The errors are those of storage.Identities.
+func (a Accounts) Link(ctx context.Context, i storage.Identity, user, by, address string) error {
+	i.User, i.Created = user, a.Now()
+	event := authn.FactorEvent(i.Created, authn.EventFactorAdded, user, address, i.Provider)
+	event.By = by
+	err := a.Store.Link(ctx, i, nil, event)
+	if errors.Is(err, storage.ErrExists) {
+		if linked, findErr := a.Store.Identity(ctx, i.Issuer, i.Subject); findErr == nil && linked.User == user {
+			return nil
+		}
+	}
+	return err
+}
+
+// mayCreate reports whether the operator allows a new user for an account with that profile.
+func (p *Provider) mayCreate(profile profile) bool {
+	switch p.Create {
+	case policy.CreateUsersAny:
+		return true
+	case policy.CreateUsersDomains:
+		return p.hasDomain(domainOf(profile.verifiedEmail()))
+	}
+	return false
+}
+
+// create creates a user for the account. ErrExists: the login name or the address belongs to a user.
+func (a Accounts) create(
+	ctx context.Context,
+	p *Provider,
+	identity storage.Identity,
+	profile profile,
+	attempt authn.Attempt,
+) (string, error) {
+	user := storage.User{
+		Subject: strings.ToLower(rand.Text()),
+		Name:    profile.loginName(p),
+		Email:   profile.email,
+		Claims:  profile.claims,
+		Created: attempt.At,
+		Updated: attempt.At,
+	}
+	user.EmailVerified = p.TrustEmail && profile.verifiedEmail() != ""
+	identity.User, identity.Created = user.Subject, attempt.At
+	event := storage.Event{
+		At:      attempt.At,
+		Kind:    "user.created",
+		By:      "upstream:" + p.ID,
+		Subject: user.Subject,
+		Address: attempt.Address,
+	}
+	err := a.Store.Link(ctx, identity, &user, event)
+	if !errors.Is(err, storage.ErrExists) {
+		return user.Subject, err
+	}
+	// Another request may have created the user of this account at the same time.
+	if linked, findErr := a.Store.Identity(ctx, identity.Issuer, identity.Subject); findErr == nil {
+		return linked.User, nil
+	}
+	return "", err
+}
+
+// Recheck returns storage.ErrRevoked if the account of an authentication is no longer linked to its user.
+func (a Accounts) Recheck(ctx context.Context, authentication authn.Authentication) error {
+	if authentication.Upstream.IsZero() {
+		return nil
+	}
+	linked, err := a.Store.Identity(ctx, authentication.Upstream.Issuer, authentication.Upstream.Subject)
+	if errors.Is(err, storage.ErrNotFound) || err == nil && linked.User != authentication.User.Subject {
+		return storage.ErrRevoked
+	}
+	return err
+}
+
+// profile is what the claims of an account say about its user, by the mapping of the upstream.
+type profile struct {
+	name     string // preferred_username
+	email    string
+	verified bool
+	claims   map[string]any // other claims of Core §5.1
+}
+
+// ProfileClaims are the claims of Core §5.1 that a new user takes over from an upstream, besides preferred_username,
+// email and email_verified.
+func ProfileClaims() []string {
+	return []string{
+		"name", "given_name", "family_name", "middle_name", "nickname", "profile", "picture", "website", "gender",
+		"birthdate", "zoneinfo", "locale",
+	}
+}
+
+// maxClaim is the longest value of a claim that is taken over, in bytes.
+const maxClaim = 500
+
+// profile reads the claims of an account.
+func (p *Provider) profile(account Account) profile {
+	text := func(claim string) string {
+		name := claim
+		if mapped := p.Claims[claim]; mapped != "" {
+			name = mapped
+		}
+		value, _ := account.Claims[name].(string)
+		if len(value) > maxClaim || strings.ContainsFunc(value, unicode.IsControl) {
+			return ""
+		}
+		return strings.TrimSpace(value)
+	}
+	found := profile{name: text("preferred_username"), email: text("email"), claims: map[string]any{}}
+	if !storage.IsEmail(found.email) {
+		found.email = ""
+	}
+	verified := "email_verified"
+	if mapped := p.Claims[verified]; mapped != "" {
+		verified = mapped
+	}
+	found.verified, _ = account.Claims[verified].(bool)
+	for _, claim := range ProfileClaims() {
+		value := text(claim)
+		isURL := claim == "profile" || claim == "picture" || claim == "website"
+		if value != "" && (!isURL || isWebURL(value)) {
+			found.claims[claim] = value
+		}
+	}
+	return found
+}
+
+// verifiedEmail returns the address if the upstream says that it is verified.
+func (f profile) verifiedEmail() string {
+	if f.verified {
+		return f.email
+	}
+	return ""
+}
+
+// displayName returns what the user knows the account by.
+func (f profile) displayName() string {
+	if f.name != "" {
+		return f.name
+	}
+	return f.email
+}
+
+// maxLoginName is the longest login name that is taken over, in bytes.
+const maxLoginName = 64
+
+// loginName returns the login name of a new user. A name with an @ must be the user's verified address: it could be
+// another person's. Without a usable name it is a random one.
+func (f profile) loginName(p *Provider) string {
+	name := f.name
+	if name == "" {
+		name = f.email
+	}
+	isAddress := strings.Contains(name, "@")
+	isTrusted := p.TrustEmail && f.verified && strings.EqualFold(name, f.email)
+	if name == "" || len(name) > maxLoginName || isAddress && !isTrusted {
+		return p.ID + "-" + strings.ToLower(rand.Text()[:10])
+	}
+	return name
+}

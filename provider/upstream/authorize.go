@@ -1,0 +1,88 @@
+package upstream
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"net/url"
+	"strings"
+
+	"github.com/curfew-id/curfew/provider/keys"
+)
+
+// The paths of the URLs that an upstream calls or leads to. {upstream} is the id of the upstream: each has its own.
+const (
+	CallbackPath     = "/upstream/{upstream}/callback"
+	BackchannelPath  = "/upstream/{upstream}/backchannel_logout"
+	FrontchannelPath = "/upstream/{upstream}/frontchannel_logout"
+	SignedOutPath    = "/upstream/{upstream}/signed_out"
+)
+
+// url returns the absolute URL of one of these paths.
+func (p *Provider) url(path string) string {
+	return p.Issued + strings.ReplaceAll(path, "{upstream}", p.ID)
+}
+
+// Flow is a sign-in at an upstream that is under way. It travels sealed in the state, bound to the browser and to the
+// upstream.
+type Flow struct {
+	Nonce    string `json:"n"`
+	Verifier string `json:"v"`           // PKCE (RFC 7636 §4.1)
+	Force    bool   `json:"f,omitempty"` // the user must authenticate at the upstream now
+	Started  int64  `json:"s"`           // Unix milliseconds
+}
+
+// NewFlow returns a new sign-in. With force the upstream must authenticate the user anew.
+func (p *Provider) NewFlow(force bool) Flow {
+	return Flow{
+		Nonce:    keys.Random(""),
+		Verifier: keys.Random(""),
+		Force:    force,
+		Started:  p.Now().UnixMilli(),
+	}
+}
+
+// AuthorizationURL returns the URL of the authorization request (Core §3.1.2.1). loginHint may be empty. The error is
+// ErrUnavailable.
+func (p *Provider) AuthorizationURL(ctx context.Context, flow Flow, state, loginHint string) (string, error) {
+	m, err := p.metadata(ctx)
+	if err != nil {
+		return "", err
+	}
+	challenge := sha256.Sum256([]byte(flow.Verifier))
+	q := url.Values{
+		"client_id":             {p.ClientID},
+		"redirect_uri":          {p.url(CallbackPath)},
+		"response_type":         {"code"},
+		"scope":                 {strings.Join(p.scopes(), " ")},
+		"state":                 {state},
+		"nonce":                 {flow.Nonce},
+		"code_challenge":        {base64.RawURLEncoding.EncodeToString(challenge[:])},
+		"code_challenge_method": {"S256"},
+	}
+	if loginHint != "" {
+		q.Set("login_hint", loginHint)
+	}
+	if flow.Force { // with max_age the ID token must have auth_time (Core §2)
+		q.Set("prompt", "login")
+		q.Set("max_age", "0")
+	}
+	return withQuery(m.AuthorizationEndpoint, q), nil
+}
+
+// scopes returns the scopes to ask for.
+func (p *Provider) scopes() []string {
+	if len(p.Scopes) > 0 {
+		return p.Scopes
+	}
+	return []string{"openid", "profile", "email"}
+}
+
+// withQuery adds parameters to an endpoint, which may have some already (RFC 6749 §3.1).
+func withQuery(endpoint string, q url.Values) string {
+	separator := "?"
+	if strings.Contains(endpoint, "?") {
+		separator = "&"
+	}
+	return endpoint + separator + q.Encode()
+}

@@ -111,7 +111,7 @@ func TestDatabaseFaultsLoseNothingAcknowledged(t *testing.T) {
 	beside(t)
 	t.Run("crash", func(t *testing.T) {
 		database := mustStartDatabase(t)
-		breakDatabase(t, "PostgreSQL crashes under load", rounds(2, 20), database.URL(), func(*world) {
+		breakDatabase(t, "PostgreSQL crashes under load", rounds(2, 10), database.URL(), func(*world) {
 			database.Kill()
 			if err := database.Restart(); err != nil {
 				t.Fatal(err)
@@ -120,7 +120,7 @@ func TestDatabaseFaultsLoseNothingAcknowledged(t *testing.T) {
 	})
 	t.Run("network", func(t *testing.T) {
 		n := mustServeNetwork(t, mustStartDatabase(t).URL())
-		breakDatabase(t, "PostgreSQL hangs under load", rounds(1, 10), n.url, func(w *world) {
+		breakDatabase(t, "PostgreSQL hangs under load", rounds(1, 5), n.url, func(w *world) {
 			v := w.newVisitor()
 			if v.signIn(w.users[0]) != accepted {
 				t.Fatal("the user could not sign in")

@@ -73,9 +73,9 @@ func TestLongLoadLeaksNothing(t *testing.T) {
 
 // logOut ends the sessions of all visitors that have one.
 func (w *world) logOut(c *crowd) {
-	for _, v := range c.visitors {
+	c.each(func(v *visitor) {
 		if !v.over {
 			v.signOut()
 		}
-	}
+	})
 }

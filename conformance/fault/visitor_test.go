@@ -386,13 +386,16 @@ func (c *crowd) of(user string) (sessions []int) {
 }
 
 // look has every visitor ask for the session once more.
-func (c *crowd) look() {
+func (c *crowd) look() { c.each((*visitor).look) }
+
+// each calls do for every visitor, for some at the same time.
+func (c *crowd) each(do func(*visitor)) {
 	var all sync.WaitGroup
 	next := make(chan *visitor)
 	for range 4 {
 		all.Go(func() {
 			for v := range next {
-				v.look()
+				do(v)
 			}
 		})
 	}

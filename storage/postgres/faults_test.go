@@ -182,6 +182,28 @@ func TestDatabaseThatHangsIsUnavailableSoon(t *testing.T) {
 	}
 }
 
+// TestRequestWaitsForTheDatabaseWithinItsLimit: a request whose calls have used up its wait gets an error at once, and
+// one that has little left does not wait for longer.
+func TestRequestWaitsForTheDatabaseWithinItsLimit(t *testing.T) {
+	o := mustOptions(t)
+	mustOpen(t, o)
+	w, through := mustWire(t, o.URL)
+	o.URL, o.Timeout = through, 0
+	s := mustOpen(t, o)
+	w.stalled.Store(true)
+	defer w.Close()
+	ctx := storage.WithWaitLimit(t.Context(), 2*DefaultTimeout)
+	begun := time.Now()
+	for range 10 {
+		if err := s.AppendEvents(ctx, storage.Event{At: start}); !errors.Is(err, storage.ErrUnavailable) {
+			t.Errorf("got %v, want %v", err, storage.ErrUnavailable)
+		}
+	}
+	if took := time.Since(begun); took > 3*DefaultTimeout {
+		t.Errorf("ten writes of one request took %v, want %v", took, 2*DefaultTimeout)
+	}
+}
+
 // TestDatabaseComesBackAfterACrash: the store needs no restart.
 func TestDatabaseComesBackAfterACrash(t *testing.T) {
 	mustServer(t) // skips where PostgreSQL is missing

@@ -60,12 +60,13 @@ func snapshot[T any](ctx context.Context, s *Store, fn func(*tx) (T, error)) (re
 
 // call is callFor for a call of an HTTP request: all of them together wait no longer than storage.WithWaitLimit says.
 func (s *Store) call(ctx context.Context, limit time.Duration, fn func(context.Context) error) error {
-	mayWait, endWait := storage.BeginWait(ctx, limit)
+	reserve := min(s.options.Timeout, time.Second) // for lookUpOutcome
+	mayWait, endWait := storage.BeginWait(ctx, limit+reserve)
 	defer endWait()
-	if mayWait == 0 {
+	if mayWait <= reserve {
 		return unavailable(errNotTried)
 	}
-	return s.callFor(ctx, mayWait, fn)
+	return s.callFor(ctx, mayWait-reserve, fn)
 }
 
 var errNotTried = fmt.Errorf(

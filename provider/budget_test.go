@@ -94,9 +94,9 @@ func TestRequestsKeepTheirBudgetOfCommits(t *testing.T) {
 	})
 }
 
-// TestConcurrentFlowsShareCommits needs no luck: while one commit is under way, which takes a disk far longer than a
+// TestConcurrentFlowsNeedFewerCommits needs no luck: while one commit is under way, which takes a disk far longer than a
 // handler, 15 others queue.
-func TestConcurrentFlowsShareCommits(t *testing.T) {
+func TestConcurrentFlowsNeedFewerCommits(t *testing.T) {
 	o := providertest.MustStart(t, nil)
 	o.MustAddClient("shop", nil)
 	const callers, flows = 16, 20

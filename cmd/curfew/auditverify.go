@@ -118,7 +118,8 @@ func (p *program) verifyTrail(ctx context.Context, args []string, since, keyFile
 	return admin.NewVerification(&v, broken, time.Now()), nil
 }
 
-// auditKey returns the key of the audit trail. It reads keyFile or, if that is empty, the key file of the configuration.
+// auditKey returns the key of the audit trail. It reads keyFile or, if that is empty, the key file of the
+// configuration.
 func (p *program) auditKey(keyFile string) (storage.AuditKey, error) {
 	if keyFile == "" {
 		cfg, err := p.loadConfig()

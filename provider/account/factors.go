@@ -183,8 +183,8 @@ func (h *Handler) checkPolicy(v viewer, f storage.Factors) error {
 }
 
 // changeFactors changes the user's factors and, if the form says so, ends the other sessions and background access, in
-// one transaction. It fails if this session has ended, so that an ended session cannot add a factor. It also removes all
-// remembered browsers. factor is the name of the factor for the audit event, up to its first hyphen.
+// one transaction. It fails if this session has ended, so that an ended session cannot add a factor. It also removes
+// all remembered browsers. factor is the name of the factor for the audit event, up to its first hyphen.
 func (h *Handler) changeFactors(
 	r *http.Request,
 	v viewer,

@@ -100,8 +100,8 @@ func (l Limiter) Unlock(ctx context.Context, account string, origin Origin) erro
 	return nil
 }
 
-// refund subtracts accountRefund from the counter of the account or the device, and one attempt from each counter of the
-// address. action names the caller's action in an error.
+// refund subtracts accountRefund from the counter of the account or the device, and one attempt from each counter of
+// the address. action names the caller's action in an error.
 func (l Limiter) refund(ctx context.Context, action, account string, origin Origin, accountRefund refund) error {
 	keys, _ := counterKeys(account, origin)
 	refunds := make([]refund, len(keys))
@@ -157,8 +157,8 @@ func counterKeys(account string, origin Origin) (keys []storage.Hash, free []uin
 }
 
 // counterKind is a kind of counters. Keys with the same first two bytes have one counter in the store, and an attacker
-// can choose accounts and addresses with such keys. Therefore each kind has its own part of the counters: the first bits
-// of a key are those of firstBits, and only the bits of mask come from the hash.
+// can choose accounts and addresses with such keys. Therefore each kind has its own part of the counters: the first
+// bits of a key are those of firstBits, and only the bits of mask come from the hash.
 type counterKind struct {
 	name      string
 	firstBits byte

@@ -148,7 +148,7 @@ func TestOneAddressCannotTryOnePasswordAtEveryAccount(t *testing.T) {
 	}
 }
 
-func TestFormsOfOneIPv4AddressShareACount(t *testing.T) {
+func TestFormsOfOneIPv4AddressHaveOneCounter(t *testing.T) {
 	plain, mapped, other := clientNetworks("192.0.2.1"), clientNetworks("::ffff:192.0.2.1"), clientNetworks("192.0.2.2")
 	if !slices.Equal(plain, mapped) || slices.Equal(plain, other) || len(plain) != 1 {
 		t.Errorf("got %v, %v and %v, want the first two equal", plain, mapped, other)
@@ -249,7 +249,7 @@ func TestCountSurvivesARestart(t *testing.T) {
 	}
 }
 
-func TestSpellingsOfATypedNameShareACount(t *testing.T) {
+func TestSpellingsOfATypedNameHaveOneCounter(t *testing.T) {
 	l := mustLimiter(t)
 	passed := 0
 	for _, name := range []string{"nobody", "Nobody", "NOBODY ", " nobody", "nObody", "noBody", "nobOdy", "nobODY"} {

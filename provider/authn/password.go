@@ -83,8 +83,8 @@ func (p *Password) Page(ctx context.Context, prompt Prompt) (func(io.Writer) err
 	return func(w io.Writer) error { return templates.SignIn(w, page) }, nil
 }
 
-// Authenticate checks user name and password. A wrong password, an unknown user and a disabled user get the same refusal
-// after the same time.
+// Authenticate checks user name and password. A wrong password, an unknown user and a disabled user get the same
+// refusal after the same time.
 func (p *Password) Authenticate(ctx context.Context, attempt Attempt) (Authentication, error) {
 	user, account, err := p.findUser(ctx, attempt)
 	if err != nil {

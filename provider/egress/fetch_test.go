@@ -103,7 +103,7 @@ func TestFailureIsRememberedForAMinuteOnly(t *testing.T) {
 	}
 }
 
-func TestCallersAtOnceShareOneRequest(t *testing.T) {
+func TestConcurrentCallersCauseOneRequest(t *testing.T) {
 	first, others := make(chan struct{}), make(chan struct{})
 	s := mustFixture(t, func(w http.ResponseWriter, r *http.Request) {
 		close(first)

@@ -227,8 +227,8 @@ type startOptions struct {
 	stepUp     bool // only the session of the browser is renewed
 }
 
-// startOrAskMore starts the session of a user who has proven one factor. Its error is a *secondFactorNeededError if that
-// is not enough. authenticator is nil after a sign-in at an upstream.
+// startOrAskMore starts the session of a user who has proven one factor. Its error is a *secondFactorNeededError if
+// that is not enough. authenticator is nil after a sign-in at an upstream.
 func (h *Handler) startOrAskMore(
 	r *http.Request,
 	req *authRequest,

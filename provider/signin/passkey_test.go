@@ -143,8 +143,8 @@ func TestAnswerOfAPasskeyCountsOnce(t *testing.T) {
 	})
 }
 
-// TestPasskeyThatIsGoneSignsNobodyIn: after its removal, and with a disabled user.
-func TestPasskeyThatIsGoneSignsNobodyIn(t *testing.T) {
+// TestRemovedPasskeySignsNoUserIn: after its removal, and with a disabled user.
+func TestRemovedPasskeySignsNoUserIn(t *testing.T) {
 	for name, remove := range map[string]string{"removed": "/users/alice/factors/all", "disabled": "/users/alice/disable"} {
 		inBubble(t, nil, func(t *testing.T, f *providertest.Fixture) {
 			first := f.Browser()

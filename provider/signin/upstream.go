@@ -220,7 +220,8 @@ func (h *Handler) showUpstreamProblem(
 	return h.redirectToInteraction(w, r, req, purposeLogin, "/login/")
 }
 
-// linkPending links the account of an upstream with which the user came, now that the user has signed in by other means.
+// linkPending links the account of an upstream with which the user came, now that the user has signed in by other
+// means.
 func (h *Handler) linkPending(r *http.Request, req *authRequest, subject string) error {
 	if req.Link == nil {
 		return nil
@@ -283,7 +284,10 @@ func (h *Handler) linkToSession(
 }
 
 // errLinkTaken: the account is linked to another user.
-var errLinkTaken = errors.Join(&upstream.RefusedError{Reason: "the account is linked to another user"}, storage.ErrExists)
+var errLinkTaken = errors.Join(
+	&upstream.RefusedError{Reason: "the account is linked to another user"},
+	storage.ErrExists,
+)
 
 // upstreamLinks returns the buttons of the sign-in page that lead to upstreams. For a user who signs in again they are
 // those of the linked accounts.

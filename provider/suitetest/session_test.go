@@ -116,8 +116,8 @@ func (m *module) checkFrame() {
 	}
 }
 
-// TestOnlyWhoAskedForItGetsSessionState: a client gets session_state only if its record has check_session.
-func TestOnlyWhoAskedForItGetsSessionState(t *testing.T) {
+// TestOnlyClientsThatAskedGetSessionState: a client gets session_state only if its record has check_session.
+func TestOnlyClientsThatAskedGetSessionState(t *testing.T) {
 	runOnce(t, func(c *provider.Config) { c.CheckSession = true }, func(m *module) {
 		m.mustRegister(nil)
 		if got := m.mustAuthorize().params.Get("session_state"); got != "" {

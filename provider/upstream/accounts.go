@@ -44,8 +44,8 @@ type Accounts struct {
 	Now   func() time.Time
 }
 
-// Authenticate returns the authentication of the account's user. attempt.User is the only user who may sign in; nil: any
-// user. The errors are *authn.Refusal, *NotLinkedError, those of Complete, and those of the store.
+// Authenticate returns the authentication of the account's user. attempt.User is the only user who may sign in; nil:
+// any user. The errors are *authn.Refusal, *NotLinkedError, those of Complete, and those of the store.
 func (a Accounts) Authenticate(
 	ctx context.Context,
 	p *Provider,

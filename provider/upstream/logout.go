@@ -51,8 +51,8 @@ func writeLogoutError(w http.ResponseWriter, status int, code string) {
 	_, _ = w.Write([]byte(`{"error":"` + code + `"}` + "\n")) // the upstream may have gone
 }
 
-// endByToken verifies a logout token and ends the sessions that it names. A jti counts once, and only after its sessions
-// have ended: a token that is sent again after a crash still ends them.
+// endByToken verifies a logout token and ends the sessions that it names. A jti counts once, and only after its
+// sessions have ended: a token that is sent again after a crash still ends them.
 func (h *Handler) endByToken(r *http.Request, p *Provider) error {
 	form, err := web.Params(r)
 	if err != nil {

@@ -86,8 +86,8 @@ func isWebURL(text string) bool {
 	return strings.HasPrefix(text, "https://") || strings.HasPrefix(text, "http://")
 }
 
-// verifier returns the verifier of the upstream's ID tokens and logout tokens. It checks signature, issuer, audience and
-// expiry.
+// verifier returns the verifier of the upstream's ID tokens and logout tokens. It checks signature, issuer, audience
+// and expiry.
 func (p *Provider) verifier(m metadata) *oidc.IDTokenVerifier {
 	algs := p.idTokenAlgs()
 	return oidc.NewVerifier(p.Issuer, keySet{p, m.JWKSURI, algs}, &oidc.Config{

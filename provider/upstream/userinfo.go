@@ -13,8 +13,9 @@ import (
 // maxUserInfoBytes limits a UserInfo response.
 const maxUserInfoBytes = 256 << 10
 
-// Complete adds the claims of the UserInfo endpoint to those of the ID token (Core §5.3). Only an account without a link
-// needs them. It does nothing if the upstream has no such endpoint. The error is a *RefusedError or ErrUnavailable.
+// Complete adds the claims of the UserInfo endpoint to those of the ID token (Core §5.3). Only an account without a
+// link needs them. It does nothing if the upstream has no such endpoint. The error is a *RefusedError or
+// ErrUnavailable.
 func (p *Provider) Complete(ctx context.Context, account Account) (Account, error) {
 	m, err := p.metadata(ctx)
 	if err != nil || !isWebURL(m.UserinfoEndpoint) || account.accessToken == "" {

@@ -14,7 +14,7 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-func TestConcurrentWritersShareACommit(t *testing.T) {
+func TestConcurrentWritersNeedOneCommit(t *testing.T) {
 	s := mustOpen(t, Options{Path: filepath.Join(t.TempDir(), "curfew.db")})
 	started, release := make(chan struct{}), make(chan struct{})
 	var wg sync.WaitGroup

@@ -8,7 +8,7 @@ import (
 	"github.com/curfew-id/curfew/cmd/curfew/config"
 )
 
-func TestLibraryLogsItsWarningsButNeitherRoutesNorWhatWeLogOurselves(t *testing.T) {
+func TestLibraryLogsWarningsWithoutRoutesAndDuplicates(t *testing.T) {
 	defer slog.SetDefault(slog.Default())
 	var lines strings.Builder
 	if err := SetDefaultLogger(&lines, config.Log{Level: "info", Format: "json"}); err != nil {

@@ -57,7 +57,7 @@ func mustSum(t *testing.T, dir string) (*options, string, error) {
 	return o, b.String(), err
 }
 
-func TestSumJudgesWhatEarlierRunsLeft(t *testing.T) {
+func TestSumEvaluatesResultsOfEarlierRuns(t *testing.T) {
 	dir := t.TempDir()
 	mustKeep(t, dir, suite.Passed, "none of them")
 	o, said, err := mustSum(t, dir)

@@ -27,10 +27,13 @@ func TestFailedSyncIsNeverAcknowledged(t *testing.T) {
 }
 
 // TestSlowSyncIsNeverAcknowledgedEarly: fdatasync takes seconds. Nothing is acknowledged that is not on the disk, and
-// no answer takes longer than the deadline of a write.
+// no answer takes longer than a request may, however many writes it makes.
 func TestSlowSyncIsNeverAcknowledgedEarly(t *testing.T) {
 	beside(t)
 	failSyncs(t, "slow sync (+1.5 s) under load", func() string { return "delay_exit=1500000" }, 1, 10)
+	if full() {
+		failSyncs(t, "slow sync (+4 s) under load", func() string { return "delay_exit=4000000" }, 0, 5)
+	}
 }
 
 func failSyncs(t *testing.T, name string, fault func() string, short, long int) {
@@ -57,8 +60,8 @@ func failSyncs(t *testing.T, name string, fault func() string, short, long int) 
 		t.Errorf("got %v: %s", got, got.examples())
 	}
 	longest := w.history.longest()
-	if longest > 10*time.Second {
-		t.Errorf("got an answer after %s, want 10 s at most", longest)
+	if longest > 5*time.Second+slack {
+		t.Errorf("got an answer after %s, want 5 s at most", longest)
 	}
 	if w.history.unanswered() == 0 && longest < time.Second {
 		t.Error("got a quick answer to every request: the fault was not felt, and the test proves nothing")

@@ -14,13 +14,14 @@ import (
 	"github.com/curfew-id/curfew/templates"
 )
 
-// upstream.go signs users in with accounts of other providers. The request travels sealed in the state of the
-// authorization request there, bound to this browser and to that upstream.
+// upstream.go signs users in with accounts of other providers, the upstreams. The state parameter of the request to the
+// upstream carries the client's request, sealed and bound to this browser and to that upstream.
 
 // upstreamLifetime is how long a user may take to sign in at an upstream.
 const upstreamLifetime = 15 * time.Minute
 
-// purposeUpstream returns the purpose of the states of an upstream: a state of one does not open at another.
+// purposeUpstream returns the purpose with which states for an upstream are sealed. Each upstream has its own, so that
+// a state for one is not valid at another.
 func purposeUpstream(p *upstream.Provider) string { return "upstream " + p.ID }
 
 // StartUpstream handles GET /login/{interaction}/upstream/{upstream}. It sends the browser to the upstream.
@@ -52,8 +53,8 @@ func (h *Handler) upstreamOf(r *http.Request) (*upstream.Provider, error) {
 	return p, nil
 }
 
-// redirectToUpstream seals the request and redirects to the upstream. If the upstream cannot be used, it leads back to
-// the sign-in page, which says so. With force the user must authenticate there anew.
+// redirectToUpstream seals the request and redirects to the upstream. If the upstream cannot be used, it redirects to
+// the sign-in page, which shows the problem. With force the upstream must authenticate the user again.
 func (h *Handler) redirectToUpstream(
 	w http.ResponseWriter,
 	r *http.Request,
@@ -63,7 +64,10 @@ func (h *Handler) redirectToUpstream(
 ) error {
 	flow := p.NewFlow(force)
 	next := req.interaction
-	next.First, next.Method, next.MethodState, next.Problem = nil, "", nil, nil
+	next.First = nil
+	next.Method = ""
+	next.MethodState = nil
+	next.Problem = nil
 	next.Flow = &flow
 	state, err := h.Site.SealInteraction(w, r, purposeUpstream(p), next, upstreamLifetime)
 	if err != nil {
@@ -81,8 +85,9 @@ func (h *Handler) redirectToUpstream(
 	return nil
 }
 
-// route returns the upstream to which the hints of a request lead without a click; nil: none. A browser is routed once:
-// if it comes back with a new request before it has signed in, two providers route to each other, and the user decides.
+// route returns the upstream to which Curfew redirects at once because of the hints in a request, or nil. It returns
+// nil if the browser was routed before and has not signed in since: then two providers may be redirecting to each
+// other, and the user must choose.
 func (h *Handler) route(r *http.Request, req *authRequest) *upstream.Provider {
 	if req.Routed || req.UseOtherAccount || req.Problem != nil || h.Site.WasRouted(r) {
 		return nil
@@ -131,7 +136,8 @@ func (h *Handler) UpstreamCallback(w http.ResponseWriter, r *http.Request) error
 	start := func() (startedSession, error) {
 		return h.authenticateAtUpstream(r, req, current, step, p, flow, response)
 	}
-	// A callback that is repeated within seconds, as by a reload, gets the session of the first: the code counts once.
+	// The code can be used only once. A callback that is repeated within seconds, for example by a reload, gets the
+	// session of the first.
 	repeated := "upstream " + storage.HashOf(response.Encode()).String()
 	started, isRepeated, err := h.started.do(repeated, h.Site.Now(), start)
 	if err == nil && isRepeated && !h.isActive(r, started) {
@@ -176,8 +182,8 @@ func (h *Handler) authenticateAtUpstream(
 	return h.startOrAskMore(r, req, session, nil, authentication, startOptions{endOldest: true})
 }
 
-// showUpstreamProblem leads back to the sign-in page, which says why the sign-in at the upstream counts for nothing.
-// Other ways to sign in go on.
+// showUpstreamProblem redirects to the sign-in page, which shows why the sign-in at the upstream failed. There the user
+// can sign in by other means.
 func (h *Handler) showUpstreamProblem(
 	w http.ResponseWriter,
 	r *http.Request,
@@ -192,7 +198,9 @@ func (h *Handler) showUpstreamProblem(
 	reason, subject := err.Error(), ""
 	switch {
 	case isRefusal:
-		problem.Fault, reason, subject = refusal.Problem.Fault, refusal.Reason, refusal.Subject
+		problem.Fault = refusal.Problem.Fault
+		reason = refusal.Reason
+		subject = refusal.Subject
 	case isNotLinked:
 		problem.Fault = templates.UpstreamNotLinked
 		req.Link = &notLinked.Identity
@@ -220,8 +228,8 @@ func (h *Handler) showUpstreamProblem(
 	return h.redirectToInteraction(w, r, req, purposeLogin, "/login/")
 }
 
-// linkPending links the account of an upstream with which the user came, now that the user has signed in by other
-// means.
+// linkPending links the account in req.Link to a user. The user first signed in with that account, which was not
+// linked, and has now signed in by other means.
 func (h *Handler) linkPending(r *http.Request, req *authRequest, subject string) error {
 	if req.Link == nil {
 		return nil
@@ -252,7 +260,8 @@ func (h *Handler) LinkUpstream(w http.ResponseWriter, r *http.Request, id, path 
 	return h.redirectToUpstream(w, r, req, p, false)
 }
 
-// linkToSession links the account to the user of the session that asked for it, if that is still this browser's.
+// linkToSession links the account to the user of the session in which LinkUpstream was called. The browser must still
+// have that session.
 func (h *Handler) linkToSession(
 	w http.ResponseWriter,
 	r *http.Request,
@@ -283,14 +292,14 @@ func (h *Handler) linkToSession(
 	return nil
 }
 
-// errLinkTaken: the account is linked to another user.
+// errLinkTaken says that the account is linked to another user.
 var errLinkTaken = errors.Join(
 	&upstream.RefusedError{Reason: "the account is linked to another user"},
 	storage.ErrExists,
 )
 
-// upstreamLinks returns the buttons of the sign-in page that lead to upstreams. For a user who signs in again they are
-// those of the linked accounts.
+// upstreamLinks returns the buttons of the sign-in page for the upstreams. For a known user, who signs in again, it
+// returns only the upstreams of the user's linked accounts.
 func (h *Handler) upstreamLinks(r *http.Request, user *storage.User) ([]templates.UpstreamLink, error) {
 	var linked []storage.Identity
 	if user != nil {

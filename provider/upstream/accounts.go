@@ -14,11 +14,12 @@ import (
 	"github.com/curfew-id/curfew/templates"
 )
 
-// accounts.go decides which user an account of an upstream belongs to. The link decides. Without one, in this order:
+// accounts.go finds the user of an account of an upstream: the user to whom it is linked. If it is not linked, it is
+// linked to the first of these that is possible:
 //
 //  1. the user with the same verified address, if the operator trusts the upstream for addresses,
 //  2. a new user, if create_users allows it,
-//  3. the user who signs in by other means next (NotLinkedError).
+//  3. the user who then signs in by other means (NotLinkedError).
 
 // Store is the part of storage.Store that this package uses.
 type Store interface {
@@ -63,16 +64,19 @@ func (a Accounts) Authenticate(
 	refusal := &authn.Refusal{Subject: subject}
 	switch {
 	case user.Disabled:
-		refusal.Problem.Fault, refusal.Reason = templates.UpstreamRefused, "the user is disabled"
+		refusal.Problem.Fault = templates.UpstreamRefused
+		refusal.Reason = "the user is disabled"
 		return authn.Authentication{}, refusal
 	case attempt.User != nil && attempt.User.Subject != subject:
-		refusal.Problem.Fault, refusal.Reason = templates.OtherUser, "the account belongs to another user"
+		refusal.Problem.Fault = templates.OtherUser
+		refusal.Reason = "the account belongs to another user"
 		return authn.Authentication{}, refusal
 	}
 	stated := authn.UpstreamContext{ACR: account.ACR, AMR: account.AMR, CountACR: p.ACR, CountAMR: p.AMR}
 	authTime := attempt.At
-	if !account.AuthTime.IsZero() && account.AuthTime.Before(authTime) && attempt.User == nil {
-		authTime = account.AuthTime // the user may have signed in there long ago
+	isEarlier := !account.AuthTime.IsZero() && account.AuthTime.Before(authTime)
+	if isEarlier && attempt.User == nil {
+		authTime = account.AuthTime // the user may have signed in at the upstream long ago
 	}
 	return authn.FromUpstream(user, account.UpstreamSession, stated, authTime, attempt.Sequence), nil
 }
@@ -132,7 +136,7 @@ func (a Accounts) linkByEmail(
 		return "", err
 	}
 	sameAddress := storage.EmailKey(user.Email) == storage.EmailKey(profile.email)
-	if !user.EmailVerified || !sameAddress { // the address may be only this user's login name
+	if !user.EmailVerified || !sameAddress { // UserByLogin also finds a user whose login name is this address
 		return "", nil
 	}
 	if user.Disabled {
@@ -144,7 +148,8 @@ func (a Accounts) linkByEmail(
 // Link links an account to a user. If another request has just linked it to the same user, Link does nothing. by is the
 // acting party, as in storage.Cause.By. The errors are those of storage.Identities.
 func (a Accounts) Link(ctx context.Context, i storage.Identity, user, by, address string) error {
-	i.User, i.Created = user, a.Now()
+	i.User = user
+	i.Created = a.Now()
 	event := authn.FactorEvent(i.Created, authn.EventFactorAdded, user, address, i.Provider)
 	event.By = by
 	err := a.Store.Link(ctx, i, nil, event)
@@ -184,7 +189,8 @@ func (a Accounts) create(
 		Updated: attempt.At,
 	}
 	user.EmailVerified = p.TrustEmail && profile.verifiedEmail() != ""
-	identity.User, identity.Created = user.Subject, attempt.At
+	identity.User = user.Subject
+	identity.Created = attempt.At
 	event := storage.Event{
 		At:      attempt.At,
 		Kind:    "user.created",
@@ -209,13 +215,18 @@ func (a Accounts) Recheck(ctx context.Context, authentication authn.Authenticati
 		return nil
 	}
 	linked, err := a.Store.Identity(ctx, authentication.Upstream.Issuer, authentication.Upstream.Subject)
-	if errors.Is(err, storage.ErrNotFound) || err == nil && linked.User != authentication.User.Subject {
+	switch {
+	case errors.Is(err, storage.ErrNotFound):
+		return storage.ErrRevoked
+	case err != nil:
+		return err
+	case linked.User != authentication.User.Subject:
 		return storage.ErrRevoked
 	}
-	return err
+	return nil
 }
 
-// profile is what the claims of an account say about its user, by the mapping of the upstream.
+// profile has the claims of an account under the names of Core §5.1, after the claim mapping of the upstream.
 type profile struct {
 	name     string // preferred_username
 	email    string
@@ -223,8 +234,8 @@ type profile struct {
 	claims   map[string]any // other claims of Core §5.1
 }
 
-// ProfileClaims are the claims of Core §5.1 that a new user takes over from an upstream, besides preferred_username,
-// email and email_verified.
+// ProfileClaims returns the claims of Core §5.1 that Curfew copies from an upstream to a new user, besides
+// preferred_username, email and email_verified.
 func ProfileClaims() []string {
 	return []string{
 		"name", "given_name", "family_name", "middle_name", "nickname", "profile", "picture", "website", "gender",
@@ -232,17 +243,21 @@ func ProfileClaims() []string {
 	}
 }
 
-// maxClaim is the longest value of a claim that is taken over, in bytes.
+// maxClaim is the maximum length of a copied claim, in bytes. Longer values are ignored.
 const maxClaim = 500
 
-// profile reads the claims of an account.
+// claimName returns the name that the upstream uses for a claim of Core §5.1.
+func (p *Provider) claimName(claim string) string {
+	if mapped := p.Claims[claim]; mapped != "" {
+		return mapped
+	}
+	return claim
+}
+
+// profile returns the profile of an account. It ignores values that are too long or not valid.
 func (p *Provider) profile(account Account) profile {
 	text := func(claim string) string {
-		name := claim
-		if mapped := p.Claims[claim]; mapped != "" {
-			name = mapped
-		}
-		value, _ := account.Claims[name].(string)
+		value, _ := account.Claims[p.claimName(claim)].(string)
 		if len(value) > maxClaim || strings.ContainsFunc(value, unicode.IsControl) {
 			return ""
 		}
@@ -252,11 +267,7 @@ func (p *Provider) profile(account Account) profile {
 	if !storage.IsEmail(found.email) {
 		found.email = ""
 	}
-	verified := "email_verified"
-	if mapped := p.Claims[verified]; mapped != "" {
-		verified = mapped
-	}
-	found.verified, _ = account.Claims[verified].(bool)
+	found.verified, _ = account.Claims[p.claimName("email_verified")].(bool)
 	for _, claim := range ProfileClaims() {
 		value := text(claim)
 		isURL := claim == "profile" || claim == "picture" || claim == "website"
@@ -267,7 +278,7 @@ func (p *Provider) profile(account Account) profile {
 	return found
 }
 
-// verifiedEmail returns the address if the upstream says that it is verified.
+// verifiedEmail returns the address if the upstream says that it is verified, or else "".
 func (f profile) verifiedEmail() string {
 	if f.verified {
 		return f.email
@@ -275,7 +286,7 @@ func (f profile) verifiedEmail() string {
 	return ""
 }
 
-// displayName returns what the user knows the account by.
+// displayName returns the name of the account for its user.
 func (f profile) displayName() string {
 	if f.name != "" {
 		return f.name
@@ -283,11 +294,12 @@ func (f profile) displayName() string {
 	return f.email
 }
 
-// maxLoginName is the longest login name that is taken over, in bytes.
+// maxLoginName is the maximum length of a copied login name, in bytes.
 const maxLoginName = 64
 
-// loginName returns the login name of a new user. A name with an @ must be the user's verified address: it could be
-// another person's. Without a usable name it is a random one.
+// loginName returns the login name of a new user. It accepts a name with an @ only if that is the user's verified
+// address, because it could be the address of another user. If the upstream gives no acceptable name, loginName returns
+// a random one.
 func (f profile) loginName(p *Provider) string {
 	name := f.name
 	if name == "" {
@@ -295,7 +307,8 @@ func (f profile) loginName(p *Provider) string {
 	}
 	isAddress := strings.Contains(name, "@")
 	isTrusted := p.TrustEmail && f.verified && strings.EqualFold(name, f.email)
-	if name == "" || len(name) > maxLoginName || isAddress && !isTrusted {
+	isForeignAddress := isAddress && !isTrusted
+	if name == "" || len(name) > maxLoginName || isForeignAddress {
 		return p.ID + "-" + strings.ToLower(rand.Text()[:10])
 	}
 	return name

@@ -10,7 +10,7 @@ import (
 	"github.com/curfew-id/curfew/provider/keys"
 )
 
-// The paths of the URLs that an upstream calls or leads to. {upstream} is the id of the upstream: each has its own.
+// The paths that an upstream calls or redirects to. {upstream} is the id of the upstream.
 const (
 	CallbackPath     = "/upstream/{upstream}/callback"
 	BackchannelPath  = "/upstream/{upstream}/backchannel_logout"
@@ -18,21 +18,21 @@ const (
 	SignedOutPath    = "/upstream/{upstream}/signed_out"
 )
 
-// url returns the absolute URL of one of these paths.
+// url returns the absolute URL of a path.
 func (p *Provider) url(path string) string {
 	return p.Issued + strings.ReplaceAll(path, "{upstream}", p.ID)
 }
 
-// Flow is a sign-in at an upstream that is under way. It travels sealed in the state, bound to the browser and to the
-// upstream.
+// Flow has the values of one authorization request that are needed to check its response. The state parameter carries
+// it, sealed and bound to the browser and the upstream.
 type Flow struct {
 	Nonce    string `json:"n"`
 	Verifier string `json:"v"`           // PKCE (RFC 7636 §4.1)
-	Force    bool   `json:"f,omitempty"` // the user must authenticate at the upstream now
+	Force    bool   `json:"f,omitempty"` // the upstream must authenticate the user again (prompt=login)
 	Started  int64  `json:"s"`           // Unix milliseconds
 }
 
-// NewFlow returns a new sign-in. With force the upstream must authenticate the user anew.
+// NewFlow returns the values for a new authorization request. With force the upstream must authenticate the user again.
 func (p *Provider) NewFlow(force bool) Flow {
 	return Flow{
 		Nonce:    keys.Random(""),
@@ -70,7 +70,7 @@ func (p *Provider) AuthorizationURL(ctx context.Context, flow Flow, state, login
 	return withQuery(m.AuthorizationEndpoint, q), nil
 }
 
-// scopes returns the scopes to ask for.
+// scopes returns the scopes of the authorization request.
 func (p *Provider) scopes() []string {
 	if len(p.Scopes) > 0 {
 		return p.Scopes

@@ -5,8 +5,9 @@
 //	upstream: back-channel or front-channel logout ──▶ Handler ──▶ logout.Terminator ──▶ our clients
 //
 // An account is identified by issuer and sub, never by an address or a name. It belongs to the user to whom it is
-// linked (storage.Identity). accounts.go decides who that is for an account without a link.
+// linked (storage.Identity). accounts.go finds or creates the user of an account without a link.
 //
-// The package keeps no token of an upstream except the ID token, wrapped by the key file: it is the hint for a logout
-// there. All requests go through provider/egress. Package authn says which acr and amr of an upstream count.
+// Of an upstream's tokens the package stores only the ID token, encrypted with the key file, as the id_token_hint for a
+// logout there. All requests go through provider/egress. Package authn decides which acr and amr values of an upstream
+// count.
 package upstream

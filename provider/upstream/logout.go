@@ -48,11 +48,12 @@ func (h *Handler) BackchannelLogout(w http.ResponseWriter, r *http.Request) {
 func writeLogoutError(w http.ResponseWriter, status int, code string) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	_, _ = w.Write([]byte(`{"error":"` + code + `"}` + "\n")) // the upstream may have gone
+	_, _ = w.Write([]byte(`{"error":"` + code + `"}` + "\n")) // an error means that the upstream has disconnected
 }
 
-// endByToken verifies a logout token and ends the sessions that it names. A jti counts once, and only after its
-// sessions have ended: a token that is sent again after a crash still ends them.
+// endByToken verifies a logout token and ends the sessions that it names. It refuses a jti that was used before. It
+// marks the jti as used only after the sessions have ended, so that the upstream can send the token again after a
+// crash.
 func (h *Handler) endByToken(r *http.Request, p *Provider) error {
 	form, err := web.Params(r)
 	if err != nil {
@@ -68,11 +69,13 @@ func (h *Handler) endByToken(r *http.Request, p *Provider) error {
 		return refused("%v", err)
 	}
 	now := p.Now()
-	switch {
-	case token.IssuedAt.After(now.Add(clockSkew)):
+	if token.IssuedAt.After(now.Add(clockSkew)) {
 		return refused("the logout token is from the future")
-	case token.Subject != "" && !isIdentifier(token.Subject) || token.SessionID != "" && !isIdentifier(token.SessionID):
-		return refused("sub or sid of the logout token is too long or has control characters")
+	}
+	for _, identifier := range []string{token.Subject, token.SessionID} {
+		if identifier != "" && !isIdentifier(identifier) {
+			return refused("sub or sid of the logout token is too long or has control characters")
+		}
 	}
 	id := "logout token " + p.Issuer + " " + token.TokenID
 	used, err := h.Store.WasUsed(ctx, id, token.IssuedAt, token.Expiry, now)
@@ -86,14 +89,15 @@ func (h *Handler) endByToken(r *http.Request, p *Provider) error {
 	if err := h.end(ctx, r, p, selector); err != nil {
 		return err
 	}
-	until := token.Expiry.Add(time.Minute)
-	if err := h.Store.MarkUsed(ctx, id, token.IssuedAt, until, now); !errors.Is(err, storage.ErrAlreadyUsed) {
-		return err
+	expires := token.Expiry.Add(time.Minute)
+	err = h.Store.MarkUsed(ctx, id, token.IssuedAt, expires, now)
+	if errors.Is(err, storage.ErrAlreadyUsed) {
+		return nil // a concurrent request with the same token has ended the sessions too
 	}
-	return nil
+	return err
 }
 
-// end ends the sessions that came from an upstream's session or account, and has our clients notified.
+// end ends the sessions that began with a session or account of an upstream, and notifies their clients.
 func (h *Handler) end(ctx context.Context, r *http.Request, p *Provider, selector storage.UpstreamSelector) error {
 	_, err := h.Terminator.End(ctx, storage.EndRequest{
 		Selector: storage.Selector{Upstream: selector},
@@ -130,8 +134,8 @@ func (h *Handler) log(r *http.Request, p *Provider, level slog.Level, message st
 }
 
 // LogoutURL returns the URL that ends the upstream's own session in the browser (RP-Initiated Logout 1.0 §2). The
-// upstream then leads back to SignedOutPath with state. It is empty if the upstream has no such endpoint or does not
-// answer.
+// upstream then redirects to SignedOutPath with state. LogoutURL returns "" if the upstream has no such endpoint or
+// does not answer.
 func (p *Provider) LogoutURL(ctx context.Context, session storage.UpstreamSession, state string) string {
 	m, err := p.metadata(ctx)
 	if err != nil || !isWebURL(m.EndSessionEndpoint) {

@@ -33,7 +33,7 @@ type Keys interface {
 // Provider is one upstream.
 type Provider struct {
 	policy.Upstream
-	Issued string // Curfew's own issuer; the URLs that the upstream calls begin with it
+	Issued string // Curfew's own issuer, with which the URLs for the upstream begin
 	Egress Egress
 	Keys   Keys
 	Now    func() time.Time
@@ -58,7 +58,7 @@ const (
 	maxMetadataAge   = time.Hour
 )
 
-// metadata returns the discovery document. If the upstream does not answer, it is the last good copy.
+// metadata returns the discovery document or, if the upstream does not answer, the last good copy of it.
 func (p *Provider) metadata(ctx context.Context) (metadata, error) {
 	uri := strings.TrimSuffix(p.Issuer, "/") + "/.well-known/openid-configuration"
 	raw, err := p.Egress.FetchJSON(ctx, uri, maxMetadataBytes, maxMetadataAge)
@@ -81,7 +81,7 @@ func (p *Provider) metadata(ctx context.Context) (metadata, error) {
 	return m, nil
 }
 
-// isWebURL reports whether text begins as an http or https URL does.
+// isWebURL reports whether text begins with https:// or http://.
 func isWebURL(text string) bool {
 	return strings.HasPrefix(text, "https://") || strings.HasPrefix(text, "http://")
 }
@@ -97,7 +97,7 @@ func (p *Provider) verifier(m metadata) *oidc.IDTokenVerifier {
 	})
 }
 
-// idTokenAlgs returns the accepted signature algorithms. Symmetric ones and none are never among them.
+// idTokenAlgs returns the accepted signature algorithms. They never include symmetric algorithms or "none".
 func (p *Provider) idTokenAlgs() []string {
 	if len(p.IDTokenAlg) > 0 {
 		return p.IDTokenAlg
@@ -124,7 +124,7 @@ func (k keySet) VerifySignature(ctx context.Context, token string) ([]byte, erro
 	return keys.Verify(ctx, publisher, token, k.algs)
 }
 
-// Set is all configured upstreams.
+// Set has all configured upstreams.
 type Set []*Provider
 
 // Find returns the upstream with that id, or nil.
@@ -135,7 +135,8 @@ func (s Set) Find(id string) *Provider {
 	return nil
 }
 
-// Route returns the upstream to which a domain_hint, or the domain of a login_hint, leads; nil: none, or several.
+// Route returns the upstream that has the domain of a domain_hint or, without one, of a login_hint. It returns nil if
+// no upstream or several upstreams have the domain.
 func (s Set) Route(domainHint, loginHint string) *Provider {
 	domain := domainHint
 	if domain == "" {
@@ -157,12 +158,12 @@ func (s Set) Route(domainHint, loginHint string) *Provider {
 	return found
 }
 
-// hasDomain reports whether a domain is one of the upstream's.
+// hasDomain reports whether the upstream has the domain.
 func (p *Provider) hasDomain(domain string) bool {
 	return slices.ContainsFunc(p.Domains, func(d string) bool { return strings.EqualFold(d, domain) })
 }
 
-// domainOf returns the domain of an e-mail address; empty: text is no address.
+// domainOf returns the domain of an e-mail address, or "" if text is no address.
 func domainOf(text string) string {
 	if !storage.IsEmail(text) {
 		return ""

@@ -20,10 +20,10 @@ import (
 // Account is an account of an upstream whose user has just signed in there.
 type Account struct {
 	storage.UpstreamSession
-	Claims   map[string]any // of the ID token; Complete adds others
-	ACR      string         // as the upstream states it
-	AMR      []string
-	AuthTime time.Time // zero: the upstream does not say
+	Claims   map[string]any // of the ID token; Complete adds those of UserInfo
+	ACR      string         // of the ID token
+	AMR      []string       // of the ID token
+	AuthTime time.Time      // of the ID token; zero if it has none
 
 	accessToken string // for Complete; it is not stored
 }
@@ -31,7 +31,7 @@ type Account struct {
 // RefusedError is the error of an authorization response that authenticates no user. Its text is for the log.
 type RefusedError struct {
 	Reason    string
-	Cancelled bool // the user did not want to sign in there
+	Cancelled bool // the upstream answered access_denied
 }
 
 func (e *RefusedError) Error() string { return e.Reason }
@@ -41,7 +41,7 @@ func refused(format string, args ...any) error {
 	return &RefusedError{Reason: fmt.Sprintf(format, args...)}
 }
 
-// clockSkew is how far the clock of an upstream may be behind.
+// clockSkew is how far the clocks of Curfew and an upstream may differ.
 const clockSkew = time.Minute
 
 // Redeem checks an authorization response, exchanges its code and verifies the ID token. The error is a *RefusedError,
@@ -51,8 +51,10 @@ func (p *Provider) Redeem(ctx context.Context, flow Flow, response url.Values) (
 	if err != nil {
 		return Account{}, err
 	}
-	// RFC 9207 §2.4: a response of another issuer must not reach this one's token endpoint (mix-up).
-	if iss := response.Get("iss"); iss != p.Issuer && (iss != "" || m.IssParameter) {
+	// RFC 9207 §2.4: the code of another issuer must not be sent to this one's token endpoint (mix-up attack).
+	iss := response.Get("iss")
+	mayBeMissing := iss == "" && !m.IssParameter
+	if iss != p.Issuer && !mayBeMissing {
 		return Account{}, refused("the response has iss %q, not %q (RFC 9207 §2.4)", iss, p.Issuer)
 	}
 	if code := response.Get("error"); code != "" {
@@ -124,8 +126,8 @@ func (p *Provider) exchange(
 // assertionLifetime is the lifetime of a client assertion.
 const assertionLifetime = time.Minute
 
-// clientAssertion returns the assertion of private_key_jwt (RFC 7523 §3), signed by Curfew's own keys: the upstream
-// finds them at Curfew's jwks_uri. Its audience is the upstream's issuer alone.
+// clientAssertion returns the assertion of private_key_jwt (RFC 7523 §3). Curfew's own signing keys sign it, which the
+// upstream finds at Curfew's jwks_uri. Its only audience is the issuer of the upstream.
 func (p *Provider) clientAssertion() (string, error) {
 	now := p.Now()
 	alg := p.SigningAlg
@@ -157,13 +159,15 @@ func (p *Provider) account(flow Flow, token *oidc.IDToken, raw string) (Account,
 		return Account{}, refused("the claims of the ID token cannot be read: %v", err)
 	}
 	now := p.Now()
-	authTime, sessionExpiry := unixTime(claims.AuthTime), unixTime(claims.SessionExpiry)
+	authTime := unixTime(claims.AuthTime)
+	sessionExpiry := unixTime(claims.SessionExpiry)
+	hasValidSID := claims.SID == "" || isIdentifier(claims.SID)
 	switch {
 	case subtle.ConstantTimeCompare([]byte(token.Nonce), []byte(flow.Nonce)) != 1:
 		return Account{}, refused("the ID token has another nonce")
 	case claims.AZP != "" && claims.AZP != p.ClientID:
 		return Account{}, refused("the ID token is for another client (azp)")
-	case !isIdentifier(token.Subject) || claims.SID != "" && !isIdentifier(claims.SID):
+	case !isIdentifier(token.Subject) || !hasValidSID:
 		return Account{}, refused("sub or sid of the ID token is empty, too long or has control characters")
 	case token.IssuedAt.After(now.Add(clockSkew)):
 		return Account{}, refused("the ID token is from the future")
@@ -194,7 +198,7 @@ func (p *Provider) account(flow Flow, token *oidc.IDToken, raw string) (Account,
 	}, nil
 }
 
-// unixTime returns the time of a NumericDate (RFC 7519 §2); zero for 0.
+// unixTime returns the time of a NumericDate (RFC 7519 §2), or the zero time for 0 and negative values.
 func unixTime(seconds float64) time.Time {
 	if seconds <= 0 {
 		return time.Time{}

@@ -10,7 +10,7 @@ import (
 	"net/http"
 )
 
-// maxUserInfoBytes limits a UserInfo response.
+// maxUserInfoBytes is the maximum length of a UserInfo response.
 const maxUserInfoBytes = 256 << 10
 
 // Complete adds the claims of the UserInfo endpoint to those of the ID token (Core §5.3). Only an account without a
@@ -32,8 +32,9 @@ func (p *Provider) Complete(ctx context.Context, account Account) (Account, erro
 		return account, fmt.Errorf("%w: fetch the claims at %s: %w", ErrUnavailable, p.ID, err)
 	}
 	defer response.Body.Close()
-	if mediaType, _, _ := mime.ParseMediaType(response.Header.Get("Content-Type")); mediaType == "application/jwt" {
-		return account, nil // a signed response repeats what the ID token can say
+	mediaType, _, _ := mime.ParseMediaType(response.Header.Get("Content-Type"))
+	if mediaType == "application/jwt" {
+		return account, nil // Curfew does not read signed UserInfo responses
 	}
 	if response.StatusCode != http.StatusOK {
 		return account, refused("the UserInfo endpoint answered %d", response.StatusCode)
@@ -46,7 +47,7 @@ func (p *Provider) Complete(ctx context.Context, account Account) (Account, erro
 		return account, refused("the UserInfo response is about another user")
 	}
 	all := maps.Clone(claims)
-	maps.Copy(all, account.Claims) // those of the ID token are signed
+	maps.Copy(all, account.Claims) // claims of the ID token take precedence, because they are signed
 	account.Claims = all
 	return account, nil
 }

@@ -2,6 +2,7 @@ package logoutview
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -28,8 +29,8 @@ type ReturnTarget struct {
 	URI   string `json:"t,omitempty"` // empty: the browser stays on the signed-out page
 	State string `json:"a,omitempty"`
 
-	// Offered: the page links to the URI and does not redirect. A client of the session has registered the URI, but
-	// the request does not prove that it comes from that client.
+	// Offered says that the page links to the URI and does not redirect. A client of the session has registered the
+	// URI, but the request does not prove that it comes from that client.
 	Offered bool `json:"o,omitempty"`
 }
 
@@ -68,7 +69,9 @@ func (h *Handler) EndAndRender(w http.ResponseWriter, r *http.Request, l Logout)
 	}
 	clientIDs, hasOtherClients, notifiesClients := endedClients(ended, l.ClientID)
 	h.Site.RememberSignOut(w, r, clientIDs...)
-	if l.Return.URI != "" && !l.Return.Offered && !hasOtherClients && !notifiesClients {
+	mayRedirect := l.Return.URI != "" && !l.Return.Offered
+	hasContent := hasOtherClients || notifiesClients // the signed-out page would show something
+	if mayRedirect && !hasContent {
 		w.Header().Set("Set-Login", loginStatus(l.Scope))
 		h.RedirectBack(w, r, ended, l.Return)
 		return nil
@@ -102,7 +105,8 @@ func (h *Handler) EndAndRender(w http.ResponseWriter, r *http.Request, l Logout)
 // RedirectBack redirects the browser to the client that started a logout, and has that client notified afterwards.
 func (h *Handler) RedirectBack(w http.ResponseWriter, r *http.Request, ended logout.Result, target ReturnTarget) {
 	web.Redirect(w, target.URL())
-	// The browser need not wait for the store. A writer that cannot flush sends the answer when the handler returns.
+	// Flush, so that the browser does not wait for the store. A writer that cannot flush sends the answer when the
+	// handler returns.
 	_ = http.NewResponseController(w).Flush()
 	h.Terminator.RedirectWritten(r.Context(), ended)
 }
@@ -135,17 +139,20 @@ func (h *Handler) redirectToSignedOut(
 
 // frames returns the front-channel iframes of a result, or nil if the browser has loaded them before.
 func (h *Handler) frames(w http.ResponseWriter, r *http.Request, result signOutResult) ([]logout.Frame, error) {
-	if len(result.Frames) == 0 || r.Method != http.MethodGet || !h.Site.TakeFrames(w, r, result.CauseID) {
+	if len(result.Frames) == 0 || r.Method != http.MethodGet {
+		return nil, nil
+	}
+	if !h.Site.TakeFrames(w, r, result.CauseID) {
 		return nil, nil
 	}
 	var frames []logout.Frame
 	for _, ref := range result.Frames {
 		client, err := h.Store.Client(r.Context(), ref.Client)
-		if err != nil {
-			if ignoreNotFound(err) != nil {
-				return nil, err
-			}
+		if errors.Is(err, storage.ErrNotFound) { // the client was removed
 			continue
+		}
+		if err != nil {
+			return nil, err
 		}
 		if frame, ok := logout.NewFrame(h.Site.Issuer, client, ref.SID); ok {
 			frames = append(frames, frame)
@@ -184,20 +191,28 @@ func (h *Handler) recordFrames(ctx context.Context, cause string, endedAt time.T
 	}
 	mark := logout.MarkFrontChannelNotified(clientIDs, h.Site.Now())
 	filter := storage.ReportFilter{Cause: cause, At: endedAt}
-	for after := ""; ; {
-		reports, next, err := h.Store.ListReports(ctx, filter, storage.Page{After: after})
+	if err := h.updateReports(ctx, filter, mark); err != nil {
+		h.Site.Logger().LogAttrs(ctx, web.ErrorLevel(ctx), "record front-channel frames", slog.Any("err", err))
+	}
+}
+
+// updateReports changes all reports that match the filter.
+func (h *Handler) updateReports(ctx context.Context, filter storage.ReportFilter, change func(*storage.Report)) error {
+	var page storage.Page
+	for {
+		reports, next, err := h.Store.ListReports(ctx, filter, page)
+		if err != nil {
+			return err
+		}
 		for _, report := range reports {
-			if err == nil {
-				err = h.Store.UpdateReport(ctx, report.ID, mark)
+			if err := h.Store.UpdateReport(ctx, report.ID, change); err != nil {
+				return err
 			}
 		}
-		if err != nil {
-			h.Site.Logger().LogAttrs(ctx, web.ErrorLevel(ctx), "record front-channel frames", slog.Any("err", err))
-			return
+		if next == "" {
+			return nil
 		}
-		if after = next; after == "" {
-			return
-		}
+		page.After = next
 	}
 }
 

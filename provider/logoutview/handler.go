@@ -35,7 +35,8 @@ type Handler struct {
 // OfflineClientNames returns the names of the clients that keep offline access when the user's sessions end. It names
 // each client once.
 func (h *Handler) OfflineClientNames(ctx context.Context, subject string) ([]string, error) {
-	grants, err := h.Store.ListGrants(ctx, subject, "", true, h.Site.Now())
+	const allClients, offlineOnly = "", true
+	grants, err := h.Store.ListGrants(ctx, subject, allClients, offlineOnly, h.Site.Now())
 	if err != nil {
 		return nil, err
 	}

@@ -34,12 +34,14 @@ func PageHorizon(estimate logout.Estimate) templates.Horizon {
 func ReportHorizon(report storage.Report, now time.Time) templates.Horizon {
 	horizon := PageHorizon(logout.AssessReport(report, now))
 	for _, entry := range report.Entries {
+		if entry.Trust != storage.TrustExpiring {
+			continue
+		}
 		remaining := entry.ExpiresAt.Sub(report.EndedAt)
-		switch {
-		case entry.Trust != storage.TrustExpiring:
-		case entry.Kind == logout.KindAccessTokens:
+		switch entry.Kind {
+		case logout.KindAccessTokens:
 			horizon.Tokens = max(horizon.Tokens, remaining)
-		case entry.Kind == logout.KindClientSession:
+		case logout.KindClientSession:
 			horizon.Clients = max(horizon.Clients, remaining)
 		}
 	}
@@ -64,15 +66,17 @@ type SessionLister interface {
 // AllSessions returns all active sessions of a user. An estimate over only some of them would be too short.
 func AllSessions(ctx context.Context, store SessionLister, subject string, now time.Time) ([]storage.Session, error) {
 	var all []storage.Session
-	for after := ""; ; {
-		page, next, err := store.ListSessions(ctx, storage.Selector{Subject: subject}, now, storage.Page{After: after})
+	var page storage.Page
+	for {
+		sessions, next, err := store.ListSessions(ctx, storage.Selector{Subject: subject}, now, page)
 		if err != nil {
 			return nil, err
 		}
-		if all = append(all, page...); next == "" {
+		all = append(all, sessions...)
+		if next == "" {
 			return all, nil
 		}
-		after = next
+		page.After = next
 	}
 }
 
@@ -89,10 +93,11 @@ func EstimateHorizon(
 	clients := map[string]*storage.Client{}
 	addClient := func(id string) error {
 		c, err := store.Client(ctx, id)
-		if err == nil {
-			clients[id] = c
+		if err != nil {
+			return ignoreNotFound(err)
 		}
-		return ignoreNotFound(err)
+		clients[id] = c
+		return nil
 	}
 	for _, g := range grants {
 		if err := addClient(g.Client); err != nil {

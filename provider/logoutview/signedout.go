@@ -25,9 +25,9 @@ type signOutResult struct {
 	CauseID        string              `json:"c"`
 	EndedAt        int64               `json:"a"` // Unix milliseconds
 	Scope          storage.LogoutScope `json:"x"`
-	ClientID       string              `json:"i,omitempty"`
+	ClientID       string              `json:"i,omitempty"` // the client that started the logout
 	Return         ReturnTarget        `json:"r"`
-	OfflineClients []string            `json:"o,omitempty"`
+	OfflineClients []string            `json:"o,omitempty"` // names of the clients that keep offline access
 	Frames         []frameRef          `json:"f,omitempty"` // front-channel logout
 }
 
@@ -45,7 +45,8 @@ func loginStatus(scope storage.LogoutScope) string {
 	return "logged-out"
 }
 
-// renderSignedOut writes the signed-out page. frames are empty when the page is shown again.
+// renderSignedOut writes the signed-out page. interactionID is empty if the result could not be sealed. frames is empty
+// if the page was shown before.
 func (h *Handler) renderSignedOut(
 	w http.ResponseWriter,
 	r *http.Request,
@@ -103,7 +104,7 @@ func (h *Handler) signedOutPage(
 	}
 }
 
-// renderReportUnavailable writes a page that only confirms the logout, for when the reports cannot be read.
+// renderReportUnavailable writes a page that only confirms the logout. It is used if the store cannot read the reports.
 func (h *Handler) renderReportUnavailable(
 	w http.ResponseWriter,
 	r *http.Request,

@@ -17,7 +17,7 @@ import (
 	"golang.org/x/crypto/argon2"
 )
 
-// MaxBytes is the longest password, in bytes. Longer ones are refused, not truncated.
+// MaxBytes is the maximum length of a password, in bytes. A longer password is refused, not truncated.
 const MaxBytes = 1024
 
 // The errors of a Hasher. Callers test them with errors.Is.
@@ -60,7 +60,7 @@ const (
 type Hasher struct {
 	cost      Cost
 	queue     queue
-	dummyHash string // stands for the hash of a user who does not exist or has no password
+	dummyHash string // verified instead of the hash of a user who does not exist or has no password
 }
 
 // NewHasher returns a Hasher. A zero cost means the default: 19 MiB, 2 passes, 1 thread.
@@ -94,28 +94,29 @@ func (h *Hasher) Verify(ctx context.Context, stored, password string, priority P
 	if stored == "" {
 		stored = h.dummyHash
 	}
-	cost, salt, want, err := parsePHC(stored)
+	cost, salt, storedSum, err := parsePHC(stored)
 	if err != nil {
 		return false, false, err
 	}
 	prepared := prepare(password)
-	got, err := h.derive(ctx, prepared, cost, salt, len(want), priority)
+	sum, err := h.derive(ctx, prepared, cost, salt, len(storedSum), priority)
 	if err != nil {
 		return false, false, err
 	}
-	if subtle.ConstantTimeCompare(got, want) == 1 {
+	if subtle.ConstantTimeCompare(sum, storedSum) == 1 {
 		return true, cost != h.cost, nil
 	}
 	if prepared == password {
 		return false, false, nil
 	}
 	// The stored hash may have been made without prepare.
-	got, err = h.derive(ctx, password, cost, salt, len(want), priority)
+	sum, err = h.derive(ctx, password, cost, salt, len(storedSum), priority)
 	if err != nil {
 		return false, false, err
 	}
-	ok = subtle.ConstantTimeCompare(got, want) == 1
-	return ok, ok, nil
+	ok = subtle.ConstantTimeCompare(sum, storedSum) == 1
+	rehash = ok
+	return ok, rehash, nil
 }
 
 // derive waits in the queue and then computes a hash of length bytes.
@@ -152,6 +153,7 @@ func encodeCost(cost Cost) string {
 	return fmt.Sprintf("m=%d,t=%d,p=%d", cost.Memory, cost.Time, cost.Threads)
 }
 
+// parsePHC parses a result of encodePHC.
 func parsePHC(stored string) (cost Cost, salt, sum []byte, err error) {
 	rest, hasPrefix := strings.CutPrefix(stored, phcPrefix)
 	fields := strings.Split(rest, "$")

@@ -35,20 +35,20 @@ func (h *Handler) Authorize(w http.ResponseWriter, r *http.Request) error {
 
 // repost answers a POST from another origin with a page that posts the same parameters again. The browser omits the
 // SameSite=Lax session cookie from the first POST. It sends the cookie with the second POST, which comes from Curfew's
-// own page. repost returns true if it wrote the page.
-func (h *Handler) repost(w http.ResponseWriter, r *http.Request) (bool, error) {
+// own page. reposted is true if repost wrote the page.
+func (h *Handler) repost(w http.ResponseWriter, r *http.Request) (reposted bool, err error) {
 	if h.Site.HasSessionCookie(r) || !isCrossOriginPost(r) {
 		return false, nil
 	}
 	values, err := web.Params(r)
-	if values == nil { // the form is unreadable; for a repeated parameter Params returns both values and an error
+	if values == nil { // the form is unreadable; with the error for a repeated parameter, Params returns the values too
 		return false, err
 	}
 	page := templates.RepostPage{Page: h.Site.Page(r), Action: h.Site.Path("/authorize")}
 	for name, repeated := range values {
 		// A repeated parameter stays repeated, so that parse refuses it in the second POST.
-		for _, v := range repeated {
-			page.Fields = append(page.Fields, templates.Field{Name: name, Value: v})
+		for _, value := range repeated {
+			page.Fields = append(page.Fields, templates.Field{Name: name, Value: value})
 		}
 	}
 	slices.SortFunc(page.Fields, func(a, b templates.Field) int { return cmp.Compare(a.Name, b.Name) })

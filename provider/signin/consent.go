@@ -72,8 +72,9 @@ func (h *Handler) Consent(w http.ResponseWriter, r *http.Request) error {
 	if err != nil && !errors.Is(err, storage.ErrNotFound) {
 		return h.answerError(w, r, req, err)
 	}
-	if req.clientRecord.Dynamic && (earlier.AppName != app.Name || earlier.AppLogoURI != app.LogoURI) {
-		earlier = storage.Consent{} // the client has a new name or logo, so the earlier consent does not count
+	appChanged := earlier.AppName != app.Name || earlier.AppLogoURI != app.LogoURI
+	if req.clientRecord.Dynamic && appChanged {
+		earlier = storage.Consent{} // the user has not seen this name or logo, so the earlier consent does not count
 	}
 	consent := storage.Consent{
 		Subject: session.Subject,

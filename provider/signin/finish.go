@@ -12,7 +12,7 @@ import (
 // finish sends the response to the client. nextStep has just read the session, the user and the consent; parse or
 // openInteraction has read the client. If the session ends after this point, the token endpoint refuses the code.
 func (h *Handler) finish(w http.ResponseWriter, r *http.Request, req *authRequest, session *storage.Session) error {
-	if req.clientRecord == nil {
+	if req.clientRecord == nil { // the user goes to one of Curfew's own pages
 		web.Redirect(w, h.Site.Path(req.ReturnPath))
 		return nil
 	}

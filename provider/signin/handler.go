@@ -56,7 +56,8 @@ type Store interface {
 	) (storage.RedeemResult, error)
 }
 
-// HintVerifier verifies ID token hints. It also accepts expired ones and those signed by a retired key (provider/keys).
+// HintVerifier verifies ID token hints. It also accepts expired hints and hints that a retired key signed
+// (provider/keys).
 type HintVerifier interface {
 	VerifyHint(token string) (keys.Hint, error)
 }
@@ -117,14 +118,16 @@ func (h *Handler) answerError(w http.ResponseWriter, r *http.Request, req *authR
 	return nil
 }
 
-// mustNotRedirectError reports whether an error response goes to an address that only a stranger chose, before the user
-// has seen any page of this provider: a link to the provider would then lead to any website (RFC 9700 §4.11.2). With
-// prompt=none no page may be shown (Core §3.1.2.1), and form_post shows one that names the host.
+// mustNotRedirectError reports whether an error must not redirect to a client that registered itself. A stranger chose
+// its redirect URI, so a link to this provider would lead to any website before the user has seen a page of the provider
+// (RFC 9700 §4.11.2).
 func (req *authRequest) mustNotRedirectError() bool {
-	return req.clientRecord.Dynamic && !req.pageShown && !req.hasPrompt("none") && req.ResponseMode != "form_post"
+	mayShowPage := !req.hasPrompt("none")              // Core §3.1.2.1
+	showsHostAnyway := req.ResponseMode == "form_post" // the page with the form names the host
+	return req.clientRecord.Dynamic && !req.pageShown && mayShowPage && !showsHostAnyway
 }
 
-// errorPageWithLink returns a page that names the host of the redirect URI and links the error response.
+// errorPageWithLink returns a page with the host of the redirect URI and a link to the error response.
 func (h *Handler) errorPageWithLink(r *http.Request, req *authRequest, err error) error {
 	e := web.AuthorizationErrorFrom(err)
 	e.Subject.Client = req.ClientID

@@ -51,8 +51,8 @@ type interaction struct {
 	LinkSession storage.SessionID  `json:"7,omitempty"` // the session to whose user the account is linked
 }
 
-// maxRequestSize is the maximum size of an authorization request as JSON, in bytes. A request of this size fits into a
-// interaction, so that every step can seal it.
+// maxRequestSize is the maximum size of an authorization request as JSON, in bytes. A request of this size can be sealed
+// as an interaction in every step.
 const maxRequestSize = 11_000
 
 // checkSize refuses a request that is too large to seal. It also applies to users who are already signed in and see no
@@ -99,13 +99,13 @@ func (req *interaction) needsReauthentication(authTime time.Time) bool {
 	if req.MaxAge == nil {
 		return false
 	}
-	// The age counts up to the arrival of the request: time spent on a consent page does not make a sign-in too old.
+	// max_age counts until the request arrived, so time on a consent page does not make a sign-in too old.
 	age := receivedAt.Sub(authTime)
 	return age > 0 && age.Seconds() > float64(*req.MaxAge)
 }
 
-// coveredBy reports whether an earlier consent covers this request. A consent to a client that registered itself covers
-// it only with the name, the logo and the host that the user saw: the client can change them at any time.
+// coveredBy reports whether an earlier consent covers this request. A client that registered itself can change its name,
+// logo and host at any time, so a consent to it covers only requests with those that the user saw.
 func (req *authRequest) coveredBy(c storage.Consent, app *templates.App) bool {
 	if req.clientRecord.Dynamic && !sameApp(c, app) {
 		return false
@@ -113,7 +113,7 @@ func (req *authRequest) coveredBy(c storage.Consent, app *templates.App) bool {
 	return req.interaction.coveredBy(c)
 }
 
-// sameApp reports whether the consent page showed the app as it would be shown now.
+// sameApp reports whether the consent page showed this name, logo and host of the app.
 func sameApp(c storage.Consent, app *templates.App) bool {
 	return c.AppName == app.Name && c.AppLogoURI == app.LogoURI && slices.Contains(c.AppHosts, app.Host)
 }
@@ -156,11 +156,11 @@ func (h *Handler) openInteraction(r *http.Request, purpose string) (*authRequest
 
 // openRequest is openInteraction for an interaction that is not in the path.
 func (h *Handler) openRequest(r *http.Request, purpose, text string) (*authRequest, error) {
-	var req authRequest
-	var err error
-	if req.sequence, err = h.Store.Sequence(r.Context()); err != nil {
+	sequence, err := h.Store.Sequence(r.Context())
+	if err != nil {
 		return nil, err
 	}
+	req := authRequest{sequence: sequence}
 	if _, err := h.Site.OpenInteraction(r, purpose, text, &req.interaction); err != nil {
 		return nil, err
 	}

@@ -9,15 +9,16 @@ import (
 	"github.com/curfew-id/curfew/templates"
 )
 
-// oldestPart is the part of a user's sessions that is ended to make room: one in ten, the least recently used.
-const oldestPart = 10
+// roomDivisor is the number of a user's sessions for each session that makeRoom ends: it ends one in ten.
+const roomDivisor = 10
 
 // makeRoom returns a refusal if the user has as many sessions as allowed and the sign-in would add one. With endOldest
 // it ends the sessions that were used least recently instead.
 func (h *Handler) makeRoom(r *http.Request, previous *storage.Session, subject string, endOldest bool) error {
 	limit := h.Lifetimes.MaxPerUser
-	if limit == 0 || previous != nil && previous.Subject == subject {
-		return nil // the sign-in renews the session
+	renewsSession := previous != nil && previous.Subject == subject
+	if limit == 0 || renewsSession {
+		return nil
 	}
 	now := h.Site.Now()
 	sessions, _, err := h.Store.ListSessions(
@@ -38,7 +39,7 @@ func (h *Handler) makeRoom(r *http.Request, previous *storage.Session, subject s
 	}
 	slices.SortFunc(sessions, func(a, b storage.Session) int { return a.LastActive.Compare(b.LastActive) })
 	var oldest []storage.SessionID
-	for _, session := range sessions[:max(1, limit/oldestPart)] {
+	for _, session := range sessions[:max(1, limit/roomDivisor)] {
 		oldest = append(oldest, session.ID)
 	}
 	_, err = h.Terminator.End(r.Context(), storage.EndRequest{

@@ -23,9 +23,9 @@ type authRequest struct {
 	interaction
 	clientRecord        *storage.Client
 	redirectURIVerified bool
-	pageShown           bool             // the user has seen a page of this provider on the way
+	pageShown           bool             // the user has seen a page of this provider for this request
 	notGranted          []string         // requested scopes that are ignored
-	sequence            storage.Sequence // of the store, before this HTTP request read client, session and consent
+	sequence            storage.Sequence // the store's sequence, read before client, session and consent
 }
 
 // oauthError returns an error response for the client about the parameter param.
@@ -43,7 +43,7 @@ func (h *Handler) parse(r *http.Request) (req authRequest, err error) {
 	if values == nil {
 		return req, err
 	}
-	if err != nil {
+	if err != nil { // with values, the error is that a parameter is repeated
 		err = h.refuseRepeatedParam(r.Context(), &req, values, err)
 		return req, err
 	}
@@ -192,9 +192,13 @@ func (h *Handler) readResponseType(req *authRequest, params url.Values) error {
 	if len(req.ResponseType) == 0 {
 		return oauthError("response_type", "invalid_request", "response_type is missing")
 	}
-	if !slices.Contains(register.ResponseTypes(h.Minter.Lifetimes.Implicit), canonicalResponseType(req.ResponseType)) {
-		return oauthError("response_type", "unsupported_response_type",
-			"response_type must be one of response_types_supported in the discovery document")
+	supported := register.ResponseTypes(h.Minter.Lifetimes.Implicit)
+	if !slices.Contains(supported, canonicalResponseType(req.ResponseType)) {
+		return oauthError(
+			"response_type",
+			"unsupported_response_type",
+			"response_type must be one of response_types_supported in the discovery document",
+		)
 	}
 	if !req.responseTypeRegistered() {
 		return oauthError("response_type", "unauthorized_client", "this response_type is not registered for the client")
@@ -215,14 +219,15 @@ func (h *Handler) readResponseType(req *authRequest, params url.Values) error {
 
 // responseTypeRegistered reports whether the client is registered for this response type.
 func (req *authRequest) responseTypeRegistered() bool {
-	return slices.ContainsFunc(req.clientRecord.AllowedResponseTypes(), func(t string) bool {
-		return canonicalResponseType(strings.Fields(t)) == canonicalResponseType(req.ResponseType)
+	requested := canonicalResponseType(req.ResponseType)
+	return slices.ContainsFunc(req.clientRecord.AllowedResponseTypes(), func(allowed string) bool {
+		return canonicalResponseType(strings.Fields(allowed)) == requested
 	})
 }
 
 // canonicalResponseType joins the values of a response type in alphabetical order, because their order has no meaning.
-func canonicalResponseType(fields []string) string {
-	sorted := slices.Clone(fields)
+func canonicalResponseType(values []string) string {
+	sorted := slices.Clone(values)
 	slices.Sort(sorted)
 	return strings.Join(sorted, " ")
 }
@@ -270,12 +275,17 @@ func readClaims(req *authRequest, text string) error {
 // readRequestedACR reads the acr of the claims parameter. Core §5.5.1.1: if no supported acr meets an essential acr,
 // authentication has failed; Unmet Authentication Requirements 1.0 §2 names the error.
 func readRequestedACR(req *authRequest, requested *tokens.RequestedClaim) error {
-	if requested == nil || requested.Value == nil && len(requested.Values) == 0 {
+	if requested == nil {
 		return nil
 	}
-	for _, supported := range authn.ACRValues() { // weakest first: the user proves no more than the client needs
+	acceptsAnyValue := requested.Value == nil && len(requested.Values) == 0
+	if acceptsAnyValue {
+		return nil
+	}
+	for _, supported := range authn.ACRValues() { // weakest first, so that the user need not prove more than requested
 		if requested.Accepts(supported) {
-			req.ACR, req.EssentialACR = supported, requested.Essential
+			req.ACR = supported
+			req.EssentialACR = requested.Essential
 			return nil
 		}
 	}
@@ -289,8 +299,8 @@ func readRequestedACR(req *authRequest, requested *tokens.RequestedClaim) error 
 	return nil
 }
 
-// readACRValues reads acr_values, which asks for an acr as a voluntary claim (Core §3.1.2.1), in order of preference.
-// The acr of the claims parameter comes before it.
+// readACRValues reads acr_values, which requests an acr as a voluntary claim, in order of preference (Core §3.1.2.1). It
+// does nothing if the claims parameter has set an acr.
 func readACRValues(req *authRequest, params url.Values) {
 	values := strings.Fields(params.Get("acr_values"))
 	if len(values) == 0 {
@@ -387,11 +397,11 @@ func (h *Handler) readPrompt(req *authRequest, params url.Values) error {
 	}
 	req.MaxAge = req.clientRecord.DefaultMaxAge
 	if text := params.Get("max_age"); text != "" {
-		n, err := strconv.Atoi(text)
-		if err != nil || n < 0 {
+		seconds, err := strconv.Atoi(text)
+		if err != nil || seconds < 0 {
 			return oauthError("max_age", "invalid_request", "max_age must be a number of seconds")
 		}
-		req.MaxAge = &n
+		req.MaxAge = &seconds
 	}
 	readACRValues(req, params)
 	return nil
@@ -415,7 +425,8 @@ func (h *Handler) readHints(req *authRequest, params url.Values) error {
 	if err != nil {
 		return oauthError("id_token_hint", "invalid_request", "id_token_hint is not an ID token of this issuer")
 	}
-	if req.HintSubject != "" && req.HintSubject != hintClaims.Subject { // the claims parameter has set HintSubject
+	requestedSubject := req.HintSubject // of the claims parameter
+	if requestedSubject != "" && requestedSubject != hintClaims.Subject {
 		return oauthError(
 			"id_token_hint",
 			"invalid_request",

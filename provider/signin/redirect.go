@@ -6,13 +6,13 @@ import (
 	"github.com/curfew-id/curfew/provider/web"
 )
 
-// RedirectToSignIn redirects to the sign-in page, which leads back to path, one of our own pages. path never comes
-// from a parameter.
+// RedirectToSignIn redirects to the sign-in page. After the sign-in, the browser goes to path, one of Curfew's own
+// pages. path must not come from a parameter.
 func (h *Handler) RedirectToSignIn(w http.ResponseWriter, r *http.Request, path string) error {
 	return h.redirectToOwnPage(w, r, interaction{ReturnPath: path})
 }
 
-// RedirectToSignInAgain is RedirectToSignIn for a user who is signed in and has to prove it again.
+// RedirectToSignInAgain is like RedirectToSignIn, but a user who is signed in must authenticate again.
 func (h *Handler) RedirectToSignInAgain(w http.ResponseWriter, r *http.Request, path string) error {
 	return h.redirectToOwnPage(w, r, interaction{ReturnPath: path, Prompt: []string{"login"}})
 }

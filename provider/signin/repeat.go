@@ -8,7 +8,7 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// repeatWindow is how long a repeated sign-in form receives the session that the first one started.
+// repeatWindow is how long a repeated sign-in form gets the session that the first request of the form started.
 const repeatWindow = 10 * time.Second
 
 // startedSession is a session that a sign-in form started, with its cookie secret.
@@ -16,12 +16,12 @@ type startedSession struct {
 	session        storage.Session
 	secret         string
 	cookieLifetime time.Duration
-	recoveryCodes  []string // new ones, shown once
+	recoveryCodes  []string // new recovery codes, which the next page shows once
 }
 
-// startedSessions lets a sign-in form that is sent twice, as by a double click, start only one session. Both responses
-// set the same cookie, so that the session works whichever response the browser keeps. Only
-// forms in progress and forms that started a session take memory.
+// startedSessions lets a sign-in form that is sent twice, for example by a double click, start only one session. Both
+// responses set the same cookie, because the browser may keep either of them. Only forms in progress and forms that
+// started a session take memory.
 type startedSessions struct {
 	mu      sync.Mutex
 	byForm  map[string]*formStart
@@ -37,8 +37,8 @@ type formStart struct {
 	err       error
 }
 
-// do calls start, or returns the result of an earlier call for the same form within repeatWindow. If that call failed,
-// do calls start again.
+// do calls start. If start has succeeded for the same form within repeatWindow, do returns that session instead and
+// repeated is true.
 func (s *startedSessions) do(
 	form string,
 	now time.Time,
@@ -83,9 +83,13 @@ func (s *startedSessions) remove(failed *formStart) {
 
 // forget removes the forms that are older than repeatWindow.
 func (s *startedSessions) forget(now time.Time) {
-	for len(s.ordered) > 0 && now.Sub(s.ordered[0].startedAt) >= repeatWindow {
-		if s.byForm[s.ordered[0].form] == s.ordered[0] {
-			delete(s.byForm, s.ordered[0].form)
+	for len(s.ordered) > 0 {
+		oldest := s.ordered[0]
+		if now.Sub(oldest.startedAt) < repeatWindow {
+			return
+		}
+		if s.byForm[oldest.form] == oldest {
+			delete(s.byForm, oldest.form)
 		}
 		s.ordered = s.ordered[1:]
 	}

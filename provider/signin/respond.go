@@ -10,21 +10,27 @@ import (
 	"github.com/curfew-id/curfew/templates"
 )
 
-// responseParams are the name and value of each response parameter, in the order in which they are sent.
-type responseParams [][2]string
+// responseParam is a response parameter.
+type responseParam struct {
+	name  string
+	value string
+}
+
+// responseParams are the parameters of a response, in the order in which they are sent.
+type responseParams []responseParam
 
 // add appends a parameter unless its value is empty.
 func (p *responseParams) add(name, value string) {
 	if value != "" {
-		*p = append(*p, [2]string{name, value})
+		*p = append(*p, responseParam{name, value})
 	}
 }
 
 // get returns the value of a parameter, or "".
 func (p responseParams) get(name string) string {
-	for _, nv := range p {
-		if nv[0] == name {
-			return nv[1]
+	for _, param := range p {
+		if param.name == name {
+			return param.value
 		}
 	}
 	return ""
@@ -48,7 +54,7 @@ func (h *Handler) respond(
 		app := h.Site.App(client, req.RedirectURI)
 		page := templates.FormPostPage{Page: h.Site.Page(r), Action: req.RedirectURI, Application: *app}
 		for _, param := range params {
-			page.Fields = append(page.Fields, templates.Field{Name: param[0], Value: param[1]})
+			page.Fields = append(page.Fields, templates.Field{Name: param.name, Value: param.value})
 		}
 		web.PageHeaders(w, web.PagePolicy{}) // no form-action: the form leads to the client
 		h.Site.LogRenderError(r, templates.FormPost(w, page))
@@ -57,7 +63,7 @@ func (h *Handler) respond(
 	web.Redirect(w, req.responseURL(params))
 }
 
-// responseURL is the redirect URI with the parameters of a response in its query or fragment.
+// responseURL returns the redirect URI with the parameters of a response in its query or fragment.
 func (req *interaction) responseURL(params responseParams) string {
 	mode := req.ResponseMode
 	if mode == "" {
@@ -77,7 +83,7 @@ func (req *interaction) responseURL(params responseParams) string {
 		}
 	}
 	for _, param := range params {
-		b.WriteString(separator + param[0] + "=" + url.QueryEscape(param[1]))
+		b.WriteString(separator + param.name + "=" + url.QueryEscape(param.value))
 		separator = "&"
 	}
 	return b.String()
@@ -97,7 +103,7 @@ func (h *Handler) respondOAuthError(
 	h.respond(w, r, req, client, h.errorParams(e))
 }
 
-// errorParams are the parameters of an error response.
+// errorParams returns the parameters of an error response.
 func (h *Handler) errorParams(e web.OAuthError) (params responseParams) {
 	params.add("error", e.Code)
 	params.add("error_description", e.Description)

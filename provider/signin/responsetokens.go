@@ -18,20 +18,20 @@ func (h *Handler) addResponseTokens(
 	params *responseParams,
 ) error {
 	now := h.Site.Now()
-	issuance := h.Minter.NewAuthorizationTokens(req.clientRecord, code, req.ResponseType, now)
-	result, err := h.Store.Join(r.Context(), code.Record(), now, issuance.Issue)
+	responseTokens := h.Minter.NewAuthorizationTokens(req.clientRecord, code, req.ResponseType, now)
+	result, err := h.Store.Join(r.Context(), code.Record(), now, responseTokens.Issue)
 	if err != nil {
 		return err
 	}
 	var user *storage.User
-	if issuance.NeedsUser() {
+	if responseTokens.NeedsUser() {
 		u, err := h.Store.User(r.Context(), session.Subject)
 		if err != nil {
 			return err
 		}
 		user = &u
 	}
-	response, err := issuance.Respond(result, params.get("code"), user)
+	response, err := responseTokens.Respond(result, params.get("code"), user)
 	if err != nil {
 		return err
 	}

@@ -253,6 +253,14 @@ var causes = []terminationCause{
 		},
 		nil,
 	},
+	{"user left a group that the app admits", storage.ReasonGroupLeft, "++ xx x xx~ x xx ++ + +", oneClient, func(h *scenario) {
+		h.MustAdmin(http.MethodPut, "/groups/staff/members/alice", "")
+		h.MustAdmin(http.MethodPatch, "/clients/atlas", `{"admit_groups":["staff"]}`) // ends nothing: alice is a member
+		h.MustAdmin(http.MethodDelete, "/groups/staff/members/alice", "")
+	}, nil},
+	{"app admits fewer groups", storage.ReasonClientChanged, "++ xx x xx~ x xx ++ + +", oneClient, func(h *scenario) {
+		h.MustAdmin(http.MethodPatch, "/clients/atlas", `{"admit_groups":["staff"]}`)
+	}, nil},
 	{"refresh token used twice", storage.ReasonRefreshReuse, clientSessionEnded, oneClient, func(h *scenario) {
 		h.reuseRefreshToken("atlas", &h.opaqueTokens)
 	}, nil},

@@ -156,6 +156,7 @@ func TestEveryReasonIsInTheTable(t *testing.T) {
 		storage.ReasonTokenRevoked,
 		storage.ReasonOfflineAccessEnded,
 		storage.ReasonClientChanged,
+		storage.ReasonGroupLeft,
 	} {
 		if !slices.ContainsFunc(causes, func(c terminationCause) bool { return c.reason == reason }) {
 			t.Errorf("got no cause with reason %s in the table", reason)

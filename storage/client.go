@@ -78,6 +78,8 @@ type Metadata struct {
 	// RequireAuthn is the authentication that the client requires: password, mfa or
 	// passkey. The deployment may require more.
 	RequireAuthn string `json:"require_authn,omitempty"`
+	// AdmitGroups lists the groups whose members may sign in to the client. Empty: every user may.
+	AdmitGroups []string `json:"admit_groups,omitempty"`
 	// RefreshTokens names the refresh tokens that the client may hold: session, offline, or empty for both.
 	RefreshTokens string `json:"refresh_tokens,omitempty"`
 	// CheckSession adds session_state to the client's authorization responses (Session Management 1.0).

@@ -1,6 +1,7 @@
 package storage
 
 import (
+	"maps"
 	"slices"
 	"time"
 )
@@ -34,6 +35,14 @@ func (s Selection) CutoffScopes() []CutoffScope {
 	switch {
 	case s.Grant != "" || s.Expired || s.OfflineOnly:
 		return nil
+	case s.Unadmitted && s.Client != "": // codes of users that the client does not admit: see Code.MayRedeem
+		return nil
+	case s.Unadmitted:
+		scopes := make([]CutoffScope, 0, len(s.NotAdmitted))
+		for _, client := range slices.Sorted(maps.Keys(s.NotAdmitted)) {
+			scopes = append(scopes, CutoffScope{Subject: s.Subject, Client: client})
+		}
+		return scopes
 	case !s.Upstream.IsZero():
 		return []CutoffScope{{Session: s.Upstream.Scope()}}
 	case len(s.Sessions) > 0 && s.Client == "": // the sessions end for all their clients

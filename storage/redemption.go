@@ -8,6 +8,7 @@ type RedemptionFacts struct {
 	Session       *Session // the code's session, if it is active, with its active client sessions; nil otherwise
 	UserEnabled   bool
 	ClientEnabled bool
+	Admitted      bool // Client.Admits the user
 	CutOff        bool // a Cutoff invalidates the code
 	Forgotten     bool // SweepHistory.ForgotCode
 }
@@ -15,7 +16,7 @@ type RedemptionFacts struct {
 // MayRedeem reports whether a code that was not used before may be redeemed.
 func (c Code) MayRedeem(f RedemptionFacts, at time.Time) bool {
 	hasSession := f.Session != nil && f.Session.Subject == c.Subject
-	enabled := f.UserEnabled && f.ClientEnabled
+	enabled := f.UserEnabled && f.ClientEnabled && f.Admitted
 	invalidated := f.CutOff || f.Forgotten
 	return hasSession && enabled && !invalidated && c.validAt(at)
 }

@@ -48,6 +48,9 @@ func TestCodeIsRefusedWithoutSessionUserOrClient(t *testing.T) {
 		"client disabled": {
 			change: func(f *RedemptionFacts) { f.ClientEnabled = false },
 		},
+		"user not admitted": {
+			change: func(f *RedemptionFacts) { f.Admitted = false },
+		},
 		"cut off": {
 			change: func(f *RedemptionFacts) { f.CutOff = true },
 		},
@@ -55,7 +58,7 @@ func TestCodeIsRefusedWithoutSessionUserOrClient(t *testing.T) {
 			change: func(f *RedemptionFacts) { f.Forgotten = true },
 		},
 	} {
-		facts := RedemptionFacts{Session: session, UserEnabled: true, ClientEnabled: true}
+		facts := RedemptionFacts{Session: session, UserEnabled: true, ClientEnabled: true, Admitted: true}
 		c.change(&facts)
 		if got := code.MayRedeem(facts, testTime.Add(c.after)); got != c.want {
 			t.Errorf("%s: may redeem %v, want %v", name, got, c.want)

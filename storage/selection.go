@@ -13,6 +13,7 @@ type Selection struct {
 	Selector
 	Before       Sequence        // selects records that were committed earlier; 0: all records
 	At           time.Time       // for Selector.Expired: selects sessions that have expired at this time
+	NotAdmitted  map[string]bool // for Selector.Unadmitted: with Client the users, otherwise the clients
 	OfflineUsers map[string]bool // for Selector.Sessions and Expired: the users whose offline grants end
 }
 
@@ -45,12 +46,14 @@ func (s Selection) IncludesSession(session Session) bool {
 
 // EndsSession reports whether the selection ends a whole session.
 func (s Selection) EndsSession(session Session) bool {
-	return s.Client == "" && s.committedBefore(session.Sequence) && s.IncludesSession(session)
+	endsWholeSessions := s.Client == "" && !s.Unadmitted
+	return endsWholeSessions && s.committedBefore(session.Sequence) && s.IncludesSession(session)
 }
 
 // EndsClientSession reports whether the selection ends a client session but not the whole session.
 func (s Selection) EndsClientSession(session Session, cs ClientSession) bool {
-	if s.Client == "" || cs.Client != s.Client {
+	namesClients := s.Client != "" || s.Unadmitted
+	if !namesClients || !s.includesClient(session.Subject, cs.Client) {
 		return false
 	}
 	return s.committedBefore(cs.Sequence) && s.IncludesSession(session)
@@ -62,7 +65,7 @@ func (s Selection) EndsOfflineGrant(g Grant) bool {
 	if !s.IncludeOffline || !g.Offline() || !s.committedBefore(g.Sequence) {
 		return false
 	}
-	if s.Client != "" && g.Client != s.Client {
+	if !s.includesClient(g.Subject, g.Client) {
 		return false
 	}
 	switch {
@@ -72,6 +75,20 @@ func (s Selection) EndsOfflineGrant(g Grant) bool {
 		return g.Subject == s.Subject
 	default:
 		return s.SpansAllUsers()
+	}
+}
+
+// includesClient reports whether the selector selects a client for a user. It does not check the user.
+func (s Selection) includesClient(subject, client string) bool {
+	switch {
+	case s.Client != "" && client != s.Client:
+		return false
+	case !s.Unadmitted:
+		return true
+	case s.Client != "":
+		return s.NotAdmitted[subject]
+	default:
+		return s.NotAdmitted[client]
 	}
 }
 

@@ -108,6 +108,34 @@ func TestSelectionEndsExactlyWhatTheSelectorSelects(t *testing.T) {
 			clientSession: true,
 			offline:       true,
 		},
+		"clients that do not admit the user": {
+			sel: Selection{
+				Selector:    Selector{Subject: "ann", Unadmitted: true, IncludeOffline: true},
+				NotAdmitted: map[string]bool{"app": true},
+			},
+			clientSession: true,
+			offline:       true,
+		},
+		"clients that admit the user": {
+			sel: Selection{
+				Selector:    Selector{Subject: "ann", Unadmitted: true, IncludeOffline: true},
+				NotAdmitted: map[string]bool{"wiki": true},
+			},
+		},
+		"users that the client does not admit": {
+			sel: Selection{
+				Selector:    Selector{Client: "app", Unadmitted: true, IncludeOffline: true},
+				NotAdmitted: map[string]bool{"ann": true},
+			},
+			clientSession: true,
+			offline:       true,
+		},
+		"users that the client admits": {
+			sel: Selection{
+				Selector:    Selector{Client: "app", Unadmitted: true, IncludeOffline: true},
+				NotAdmitted: map[string]bool{"bob": true},
+			},
+		},
 		"a single grant": {
 			sel: Selection{Selector: Selector{Grant: "g", IncludeOffline: true}},
 		},

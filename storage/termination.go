@@ -35,6 +35,7 @@ const (
 	ReasonUpstreamLogout     Reason = "upstream_logout"      // the upstream of the session said that its session is over
 	ReasonUpstreamExpired    Reason = "upstream_expiry"      // session_expiry of the upstream has passed
 	ReasonUnlinked           Reason = "unlinked"             // the user unlinked the upstream account of the session
+	ReasonGroupLeft          Reason = "group_left"           // the user left a group that the client admits
 )
 
 // Cause says why and by whom sessions are ended.
@@ -60,6 +61,10 @@ type Selector struct {
 
 	Except SessionID `json:"except,omitempty"` // this session stays
 	Client string    `json:"client,omitempty"` // only this client's client sessions and grants
+
+	// Unadmitted, with Subject or with Client, selects only client sessions and grants of clients that do not admit the
+	// user (Client.Admits). The store evaluates it once, after Change: see Selection.NotAdmitted.
+	Unadmitted bool `json:"unadmitted,omitempty"`
 
 	IncludeOffline bool `json:"include_offline,omitempty"` // also the offline grants of the selected users (and client)
 	OfflineOnly    bool `json:"offline_only,omitempty"`    // with IncludeOffline: only offline grants, no sessions

@@ -15,6 +15,7 @@ type User struct {
 	Email         string         `json:"email,omitempty"`    // if verified: unique by EmailKey and accepted at sign-in
 	EmailVerified bool           `json:"email_verified,omitempty"`
 	Claims        map[string]any `json:"claims,omitempty"`   // other claims of Core §5.1; address is an object
+	Groups        []string       `json:"groups,omitempty"`   // names of groups, sorted; see SortGroups
 	Password      string         `json:"password,omitempty"` // argon2id in PHC form; empty: no sign-in by password
 	Disabled      bool           `json:"disabled,omitempty"`
 	Created       time.Time      `json:"created"`

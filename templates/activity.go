@@ -73,6 +73,7 @@ var reasonTexts = map[string]string{
 	"upstream_logout":      "reason.upstream_logout",
 	"upstream_expiry":      "reason.upstream_expiry",
 	"unlinked":             "reason.unlinked",
+	"group_left":           "reason.group_left",
 }
 
 // reason returns the text of a reason, or nil for an unknown one.

@@ -82,6 +82,7 @@ var scopeTexts = map[string]string{
 	"email":   "scope.email",
 	"address": "scope.address",
 	"phone":   "scope.phone",
+	"groups":  "scope.groups",
 }
 
 // claimTexts has the catalog keys of the claims of Core §5.1, and of the claims about the authentication (Core §2).
@@ -105,6 +106,7 @@ var claimTexts = map[string]string{
 	"phone_number_verified": "claim.phone_number_verified",
 	"address":               "claim.address",
 	"updated_at":            "claim.updated_at",
+	"groups":                "scope.groups",
 	"acr":                   "claim.acr",
 	"amr":                   "claim.amr",
 	"auth_time":             "claim.auth_time",

@@ -12,7 +12,8 @@ type ErrorPage struct {
 	Page
 	Status     int           // HTTP status of the answer; 0: 500
 	Text       ErrorText     // empty: the text of the Status
-	Value      string        // a host or the name of a parameter, which some texts show
+	Value      string        // a host, an app or the name of a parameter, which some texts show
+	Contact    string        // for ErrorNotAdmitted: the address to ask; empty: not known
 	RetryAfter time.Duration // when to try again; replaces the advice of the text
 	LinkURL    string        // empty: no link
 	Link       ErrorLink     // the text of the link
@@ -51,6 +52,7 @@ const (
 	ErrorTooMany                 ErrorText = "too_many"            // grants or consents
 	ErrorAppRequest              ErrorText = "app_request"         // of a self-registered client; Value is its host
 	ErrorRequestNotAllowed       ErrorText = "request_not_allowed" // the client changed during the sign-in
+	ErrorNotAdmitted             ErrorText = "not_admitted"        // Value is the app, which admits other groups
 	ErrorHintInvalid             ErrorText = "hint_invalid"
 	ErrorHintClient              ErrorText = "hint_client" // client_id and id_token_hint name different clients
 	ErrorLogoutClientUnknown     ErrorText = "logout_client_unknown"
@@ -129,6 +131,9 @@ func Error(w io.Writer, p ErrorPage) error {
 		What:      l.text(name+".text", "Value", strong(p.Value)),
 		Advice:    l.text(name + ".advice"),
 		Detail:    l.errorDetail(p.Text, p.Value),
+	}
+	if p.Text == ErrorNotAdmitted && p.Contact != "" {
+		t.Advice = l.text("error.not_admitted.advice_contact", "Contact", strong(p.Contact))
 	}
 	if p.RetryAfter > 0 {
 		t.Advice = l.text("error.retry_in", "Duration", l.durationUp(p.RetryAfter))

@@ -59,6 +59,7 @@ func (p *program) rootCommand() *cobra.Command {
 	root.AddCommand(
 		p.serveCommand(),
 		p.userCommand(),
+		p.groupCommand(),
 		p.clientCommand(),
 		p.sessionCommand(),
 		p.logoutCommand(),

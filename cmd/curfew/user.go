@@ -39,6 +39,7 @@ func addClaimFlags(cmd *cobra.Command, m *recordFields) {
 		m.addFlag(cmd, claim, reflect.TypeFor[string](), "")
 	}
 	m.addFlag(cmd, "email_verified", reflect.TypeFor[bool](), "the e-mail address is known to be the user's")
+	m.addFlag(cmd, "groups", reflect.TypeFor[[]string](), "a group of the user; all flags together are the whole list")
 	m.addFileFlag(cmd, "claims of OpenID Connect Core 1.0 section 5.1")
 }
 
@@ -97,22 +98,25 @@ func (p *program) userList() *cobra.Command {
 		Use:   "list",
 		Short: "List users by login name",
 		Args:  cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			c, err := p.adminClient()
-			if err != nil {
-				return err
-			}
-			return printList(
-				p,
-				c.Users(cmd.Context()),
-				[]string{"name", "email", "full name", "state", "added", "sub"},
-				func(u admin.User) []string {
-					fullName, _ := u.Claims["name"].(string)
-					return []string{u.Name, u.Email, fullName, userState(u), formatTime(u.Created), u.Subject}
-				},
-			)
-		},
+		RunE:  func(cmd *cobra.Command, _ []string) error { return p.listUsers(cmd.Context(), "") },
 	}
+}
+
+// listUsers shows the members of a group, or all users if group is empty.
+func (p *program) listUsers(ctx context.Context, group string) error {
+	c, err := p.adminClient()
+	if err != nil {
+		return err
+	}
+	return printList(
+		p,
+		c.Users(ctx, group),
+		[]string{"name", "email", "full name", "state", "added", "sub"},
+		func(u admin.User) []string {
+			fullName, _ := u.Claims["name"].(string)
+			return []string{u.Name, u.Email, fullName, userState(u), formatTime(u.Created), u.Subject}
+		},
+	)
 }
 
 func userState(u admin.User) string {

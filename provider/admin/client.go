@@ -176,9 +176,13 @@ func (c *Client) AddUser(ctx context.Context, members any) (User, error) {
 	return call[User](ctx, c, http.MethodPost, "/users", nil, members)
 }
 
-// Users lists GET /users.
-func (c *Client) Users(ctx context.Context) iter.Seq2[User, error] {
-	return listAll(ctx, c, "/users", nil, func(l UserList) ([]User, string) { return l.Users, l.Next })
+// Users lists GET /users: the members of a group, or all users if group is empty.
+func (c *Client) Users(ctx context.Context, group string) iter.Seq2[User, error] {
+	query := url.Values{}
+	if group != "" {
+		query.Set("group", group)
+	}
+	return listAll(ctx, c, "/users", query, func(l UserList) ([]User, string) { return l.Users, l.Next })
 }
 
 // User calls GET /users/{user}. In all methods, user is a subject, login name or e-mail address.
@@ -224,6 +228,22 @@ func (c *Client) Factors(ctx context.Context, user string) (FactorList, error) {
 // RemoveFactor calls DELETE /users/{user}/factors/{factor}. factor is the ID of one, or all.
 func (c *Client) RemoveFactor(ctx context.Context, user, factor string) (TerminationResult, error) {
 	return call[TerminationResult](ctx, c, http.MethodDelete, joinPath("users", user, "factors", factor), nil, nil)
+}
+
+// Groups calls GET /groups.
+func (c *Client) Groups(ctx context.Context) ([]Group, error) {
+	list, err := call[GroupList](ctx, c, http.MethodGet, "/groups", nil, nil)
+	return list.Groups, err
+}
+
+// JoinGroup calls PUT /groups/{group}/members/{user}.
+func (c *Client) JoinGroup(ctx context.Context, group, user string) (User, error) {
+	return call[User](ctx, c, http.MethodPut, joinPath("groups", group, "members", user), nil, nil)
+}
+
+// LeaveGroup calls DELETE /groups/{group}/members/{user}.
+func (c *Client) LeaveGroup(ctx context.Context, group, user string) (TerminationResult, error) {
+	return call[TerminationResult](ctx, c, http.MethodDelete, joinPath("groups", group, "members", user), nil, nil)
 }
 
 // AddClient calls POST /clients. members are client metadata, and client_secret to import an existing secret.

@@ -37,7 +37,7 @@ func TestClientWalksEveryPage(t *testing.T) {
 		}
 	}
 	var names []string
-	for u, err := range c.Users(ctx) {
+	for u, err := range c.Users(ctx, "") {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -46,7 +46,7 @@ func TestClientWalksEveryPage(t *testing.T) {
 	if got := strings.Join(names, " "); got != "ada bob eve" {
 		t.Errorf("got %q, want all three by name", got)
 	}
-	for range c.Users(ctx) {
+	for range c.Users(ctx, "") {
 		break // who stops early is not called again
 	}
 }
@@ -79,7 +79,7 @@ func TestClientDistinguishesErrorsOfTheAPIFromAnAbsentServer(t *testing.T) {
 		answer.Field != "user" {
 		t.Errorf("got %v, want the API's error of status 404", err)
 	}
-	for range c.Users(ctx) {
+	for range c.Users(ctx, "") {
 		t.Error("got a user of nobody")
 	}
 	if _, err := (&admin.Client{Socket: filepath.Join(t.TempDir(), "none.sock")}).Status(ctx); !errors.Is(

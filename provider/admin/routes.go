@@ -29,6 +29,10 @@ func (a *api) routes() []route {
 		{"GET", "/users/{user}/factors", a.listFactors},
 		{"DELETE", "/users/{user}/factors/{factor}", withoutBody(a.removeFactor)},
 
+		{"GET", "/groups", a.listGroups},
+		{"PUT", "/groups/{group}/members/{user}", withoutBody(a.joinGroup)},
+		{"DELETE", "/groups/{group}/members/{user}", withoutBody(a.leaveGroup)},
+
 		{"POST", "/clients", a.addClient},
 		{"GET", "/clients", a.listClients},
 		{"GET", "/clients/{client}", a.showClient},

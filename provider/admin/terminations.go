@@ -129,7 +129,7 @@ func (a *api) checkExceptSession(ctx context.Context, id, subject string) error 
 }
 
 // terminate ends the selected sessions and makes the change, in one transaction. eventKind is the kind of the change's
-// audit event; the termination itself writes its own events.
+// audit event, or empty if change has it; the termination itself writes its own events.
 func (a *api) terminate(
 	ctx context.Context,
 	selector storage.Selector,
@@ -139,10 +139,11 @@ func (a *api) terminate(
 ) (TerminationResult, error) {
 	cause := storage.Cause{ID: rand.Text(), Reason: reason, By: actorOf(ctx)}
 	if eventKind != "" {
-		event := a.auditEventFor(ctx, eventKind, selector.Subject, selector.Client)
-		event.Reason = reason
-		event.Cause = cause.ID
-		change.Events = append(change.Events, event)
+		change.Events = append(change.Events, a.auditEventFor(ctx, eventKind, selector.Subject, selector.Client))
+	}
+	for i := range change.Events {
+		change.Events[i].Reason = reason
+		change.Events[i].Cause = cause.ID
 	}
 	result, err := a.Terminator.End(ctx, storage.EndRequest{Selector: selector, Cause: cause, Change: change})
 	if err != nil {

@@ -23,6 +23,7 @@ type User struct {
 	Email         string         `json:"email,omitempty"`
 	EmailVerified bool           `json:"email_verified,omitempty"`
 	Claims        map[string]any `json:"-"` // all other claims; MarshalJSON writes them into the same object
+	Groups        []string       `json:"groups,omitempty"`
 	HasPassword   bool           `json:"has_password"`
 	Disabled      bool           `json:"disabled"`
 	Created       time.Time      `json:"created"`
@@ -65,6 +66,7 @@ func toUser(u storage.User) User {
 		Email:         u.Email,
 		EmailVerified: u.EmailVerified,
 		Claims:        u.Claims,
+		Groups:        u.Groups,
 		HasPassword:   u.Password != "",
 		Disabled:      u.Disabled,
 		Created:       u.Created,
@@ -106,10 +108,30 @@ func applyMember(u *storage.User, name string, value json.RawMessage) error {
 	case "email_verified":
 		u.EmailVerified = false
 		return decodeValue(value, &u.EmailVerified, "true or false")
+	case "groups":
+		return applyGroups(u, value)
 	case "sub", "has_password", "disabled", "created", "updated", "updated_at":
 		return fmt.Errorf("is Curfew's own; leave it out")
 	}
 	return applyClaim(u, name, value)
+}
+
+// applyGroups sets the groups of a user.
+func applyGroups(u *storage.User, value json.RawMessage) error {
+	var groups []string
+	if err := decodeValue(value, &groups, "an array of strings"); err != nil {
+		return err
+	}
+	for _, name := range groups {
+		if err := storage.CheckGroupName(name); err != nil {
+			return err
+		}
+	}
+	u.Groups = storage.SortGroups(groups)
+	if len(u.Groups) > storage.MaxUserGroups {
+		return fmt.Errorf("has more than %d groups", storage.MaxUserGroups)
+	}
+	return nil
 }
 
 // applyClaim sets one of the claims that have no field of their own.
@@ -117,7 +139,7 @@ func applyClaim(u *storage.User, name string, value json.RawMessage) error {
 	checkers := claimCheckers()
 	check := checkers[name]
 	if check == nil {
-		known := []string{"preferred_username", "email", "email_verified"}
+		known := []string{"preferred_username", "email", "email_verified", "groups"}
 		known = append(known, slices.Sorted(maps.Keys(checkers))...)
 		return errors.New(register.DescribeUnknown(name, known))
 	}

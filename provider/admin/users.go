@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -164,7 +165,7 @@ func (a *api) setPasswordHash(ctx context.Context, u *storage.User, secret strin
 }
 
 func (a *api) listUsers(w http.ResponseWriter, r *http.Request) error {
-	_, page, err := parsePage(r)
+	query, page, err := parsePage(r, "group")
 	if err != nil {
 		return err
 	}
@@ -173,8 +174,11 @@ func (a *api) listUsers(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	list := UserList{Users: make([]User, 0, len(users)), Next: next}
+	group := query.Get("group")
 	for _, u := range users {
-		list.Users = append(list.Users, toUser(u))
+		if group == "" || slices.Contains(u.Groups, group) {
+			list.Users = append(list.Users, toUser(u))
+		}
 	}
 	return writeJSON(w, http.StatusOK, list)
 }
@@ -188,7 +192,8 @@ func (a *api) showUser(w http.ResponseWriter, r *http.Request) error {
 }
 
 // changeUser merges the body into the record (RFC 7396). A new e-mail address ends the user's sessions, offline access
-// and one-time links, because the old address was a login name. With keep_offline, offline access stays.
+// and one-time links, because the old address was a login name. With keep_offline, offline access stays. A user who
+// leaves groups loses the client sessions and grants of the clients that no longer admit the user.
 func (a *api) changeUser(w http.ResponseWriter, r *http.Request) error {
 	members, err := readObject(w, r)
 	if err != nil {
@@ -217,7 +222,17 @@ func (a *api) changeUser(w http.ResponseWriter, r *http.Request) error {
 		u.EmailVerified = u.Email != "" // an address from the operator counts as verified by default
 	}
 	u.Updated = a.Now()
-	if storage.EmailKey(u.Email) == storage.EmailKey(old.Email) {
+	leaves := leavesGroups(old, u)
+	changesEmail := storage.EmailKey(u.Email) != storage.EmailKey(old.Email)
+	switch {
+	case changesEmail && leaves && keepOffline:
+		return invalid("keep_offline", "does not go with fewer groups; change the groups in a request of their own")
+	case !changesEmail && leaves:
+		if _, err := a.leaveGroups(ctx, u, "user.changed", nil); err != nil {
+			return err
+		}
+		return writeJSON(w, http.StatusOK, toUser(u))
+	case !changesEmail:
 		if err := a.Store.PutUser(ctx, u, a.auditEventFor(r.Context(), "user.changed", u.Subject, "")); err != nil {
 			return err
 		}

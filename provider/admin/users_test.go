@@ -54,7 +54,7 @@ func TestWrongClaimsAreAllNamed(t *testing.T) {
 		{`"birthdate":"2026-02-30"`, "birthdate"}, {`"zoneinfo":"../etc"`, "zoneinfo"}, {`"locale":"English (US)"`, "locale"},
 		{`"website":"javascript:alert(1)"`, "website"}, {`"phone_number_verified":"true"`, "phone_number_verified"}, {`"address":"London"`, "address"},
 		{`"address":{"city":"London"}`, "address"}, {`"name":7`, "name"}, {`"name":"a\u0000b"`, "name"}, {`"updated_at":1`, "updated_at"}, {`"disabled":true`, "disabled"},
-		{`"groups":["x"]`, "groups"},
+		{`"groups":["a,b"]`, "groups"}, {`"groups":"x"`, "groups"}, {`"groups":[" x"]`, "groups"}, {`"group":["x"]`, "group"},
 	} {
 		d.mustFail(400, "invalid", c.field, "POST", "/users", `{"preferred_username":"ada",`+c.member+`}`)
 	}

@@ -46,11 +46,22 @@ func (c *validation) checkExtensions(m *storage.Metadata) {
 		string(storage.ScopeAll),
 	)
 	c.checkOneOf("require_authn", m.RequireAuthn, "password", "mfa", "passkey")
+	c.checkGroups("admit_groups", m.AdmitGroups)
 	c.checkOneOf("refresh_tokens", m.RefreshTokens, "session", "offline")
 	c.checkSeconds("session_expiry", m.SessionExpiry, maxDeclaredSeconds)
 	c.checkSeconds("introspection_cache", m.IntrospectionCache, maxDeclaredSeconds)
 	if m.ClockSkew != nil {
 		c.checkSeconds("clock_skew", *m.ClockSkew, maxClockSkewSeconds)
+	}
+}
+
+// checkGroups checks that the values are names of groups.
+func (c *validation) checkGroups(field string, names []string) {
+	c.checkList(field, names)
+	for i, name := range names {
+		if err := storage.CheckGroupName(name); err != nil && name != "" {
+			c.addProblem(indexed(field, i), "%s", err)
+		}
 	}
 }
 
@@ -79,6 +90,7 @@ func ExtensionNames() []string {
 		"backend_logout",
 		"logout_scope",
 		"require_authn",
+		"admit_groups",
 		"refresh_tokens",
 		"check_session",
 		"session_expiry",
@@ -123,7 +135,7 @@ func CheckDefaults(defaults []byte) error {
 // not weaken the protection of users, other clients or the provider. Every client may set the strictest value.
 func operatorOnly(name string, value json.RawMessage) bool {
 	switch name {
-	case "audience", "introspect", "allow_http", "allow_schemes", "logout_scope", "require_authn":
+	case "audience", "introspect", "allow_http", "allow_schemes", "logout_scope", "require_authn", "admit_groups":
 		return true
 	case "require_pkce":
 		return string(value) != "true"

@@ -17,6 +17,10 @@ func (h *Handler) proceed(w http.ResponseWriter, r *http.Request, req *authReque
 	switch step, err := h.nextStep(r, req, session); {
 	case err != nil:
 		return h.answerError(w, r, req, err)
+	case step == stepRefuse && promptNone:
+		return h.answerError(w, r, req, notAdmitted())
+	case step == stepRefuse:
+		return h.notAdmittedPage(req)
 	case step == stepFinish:
 		return h.finish(w, r, req, session)
 	case promptNone && step == stepConsent:
@@ -43,6 +47,7 @@ const (
 	stepSecondFactor               // the user proves one thing more, or sets it up
 	stepSelectAccount              // the user confirms the account of the session (prompt=select_account)
 	stepConfirmSignIn              // the user has just signed out of this client and confirms signing in again
+	stepRefuse                     // the client does not admit the user (admit_groups)
 	stepConsent                    // the user decides what the client gets
 )
 
@@ -78,6 +83,9 @@ func (h *Handler) nextStep(r *http.Request, req *authRequest, session *storage.S
 	}
 	if req.HintSubject != "" && req.HintSubject != h.Minter.SubjectFor(user.Subject, req.clientRecord) {
 		return stepSignIn, nil // Core §3.1.2.1: the hint names another user
+	}
+	if !req.clientRecord.Admits(user) {
+		return stepRefuse, nil
 	}
 	if step, err := h.secondFactorOr(r, req, session, stepFinish); err != nil || step == stepSecondFactor {
 		return step, err

@@ -131,6 +131,9 @@ func (r *RequestedClaim) Accepts(value any) bool {
 	if n, ok := value.(int64); ok {
 		value = float64(n) // the type of numbers that come from JSON
 	}
+	if list, ok := value.([]string); ok {
+		value = jsonList(list)
+	}
 	switch {
 	case !r.hasValue():
 		return true
@@ -138,4 +141,13 @@ func (r *RequestedClaim) Accepts(value any) bool {
 		return reflect.DeepEqual(r.Value, value)
 	}
 	return slices.ContainsFunc(r.Values, func(v any) bool { return reflect.DeepEqual(v, value) })
+}
+
+// jsonList returns the list with the types of a JSON array.
+func jsonList(list []string) []any {
+	values := make([]any, len(list))
+	for i, text := range list {
+		values[i] = text
+	}
+	return values
 }

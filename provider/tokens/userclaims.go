@@ -7,7 +7,7 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// scopeClaims are the claims that each scope requests (Core §5.4).
+// scopeClaims are the claims that each scope requests (Core §5.4, and groups).
 var scopeClaims = map[string][]string{
 	"profile": {
 		"name",
@@ -28,11 +28,12 @@ var scopeClaims = map[string][]string{
 	"email":   {"email", "email_verified"},
 	"address": {"address"},
 	"phone":   {"phone_number", "phone_number_verified"},
+	"groups":  {"groups"}, // not in Core
 }
 
 // Scopes returns the scopes that Curfew supports (scopes_supported).
 func Scopes() []string {
-	return []string{"openid", "profile", "email", "address", "phone", "offline_access"}
+	return []string{"openid", "profile", "email", "address", "phone", "groups", "offline_access"}
 }
 
 // scopeOf returns the scope that requests the claim, or "" if the claim is not about the user.
@@ -52,6 +53,7 @@ var requestableClaims = slices.Concat(
 	scopeClaims["email"],
 	scopeClaims["address"],
 	scopeClaims["phone"],
+	scopeClaims["groups"],
 )
 
 // ClaimNames returns the claims that Curfew can return (claims_supported). session_expiry cannot be requested: only
@@ -117,6 +119,8 @@ func userClaim(u *storage.User, name string) (value any, ok bool) {
 		return u.Email, u.Email != ""
 	case "email_verified":
 		return u.EmailVerified, u.Email != ""
+	case "groups":
+		return u.Groups, len(u.Groups) > 0
 	case "updated_at":
 		return u.Updated.Unix(), !u.Updated.IsZero()
 	case "phone_number_verified":

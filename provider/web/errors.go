@@ -22,6 +22,7 @@ type PageError struct {
 	Status     int                 // HTTP status; 0 counts as 400
 	Text       templates.ErrorText // the key of the page's texts; empty: the texts for Status
 	Value      string              // a value in the texts: the host of a redirect URI or the name of a parameter
+	Contact    string              // for templates.ErrorNotAdmitted: the address to ask
 	LinkURL    string              // the target of the link on the page
 	Link       templates.ErrorLink // the key of the text of that link
 	RetryAfter time.Duration       // for 429 and 503

@@ -40,6 +40,7 @@ func (s *Site) renderError(w http.ResponseWriter, r *http.Request, e PageError) 
 		Text:       e.Text,
 		Value:      e.Value,
 		RetryAfter: e.RetryAfter,
+		Contact:    e.Contact,
 		LinkURL:    e.LinkURL,
 		Link:       e.Link,
 	}

@@ -22,6 +22,7 @@ type bulkLogout struct {
 	storage.BulkLogout
 	Before       storage.Sequence `json:"before"`                  // BulkLogout.Sequence
 	OfflineUsers []string         `json:"offline_users,omitempty"` // Selection.OfflineUsers
+	NotAdmitted  []string         `json:"not_admitted,omitempty"`  // Selection.NotAdmitted
 	OfflineDone  int              `json:"offline_done,omitempty"`  // number of offline grants in Done.Grants
 	Cursor       []byte           `json:"cursor,omitempty"`        // key of the last session that was removed
 	// RemovedClients were removed while the bulk logout was under way. Its later pages still notify them.
@@ -50,6 +51,10 @@ func (bulk *bulkLogout) restore(key string) *bulkLogout {
 		Before:       bulk.Before,
 		At:           bulk.StartedAt,
 		OfflineUsers: map[string]bool{},
+		NotAdmitted:  map[string]bool{},
+	}
+	for _, name := range bulk.NotAdmitted {
+		bulk.selection.NotAdmitted[name] = true
 	}
 	for _, subject := range bulk.OfflineUsers {
 		bulk.selection.OfflineUsers[subject] = true

@@ -59,6 +59,7 @@ type endSessionsTx struct {
 
 func newEndSessions(t *tx, sel storage.Selection) endSessionsTx {
 	sel.OfflineUsers = map[string]bool{}
+	sel.NotAdmitted = map[string]bool{}
 	return endSessionsTx{tx: t, Selection: sel}
 }
 
@@ -78,6 +79,7 @@ func (e *endSessionsTx) begin() (err error) {
 		return nil
 	}
 	e.findOfflineUsers()
+	e.findNotAdmitted()
 	return nil
 }
 

@@ -149,6 +149,7 @@ func (e *export) terminations() {
 				BulkLogout:     bulk.BulkLogout,
 				Before:         bulk.Before,
 				OfflineUsers:   bulk.OfflineUsers,
+				NotAdmitted:    bulk.NotAdmitted,
 				OfflineDone:    bulk.OfflineDone,
 				RemovedClients: bulk.RemovedClients,
 			})

@@ -156,9 +156,10 @@ func (t *tx) grantActive(g storage.Grant, at time.Time) bool {
 	return ok && t.sessionActive(session, at)
 }
 
-// clientAndUserEnabled reports whether a grant's client and user exist and are enabled.
+// clientAndUserEnabled reports whether a grant's client and user exist and are enabled, and the client admits the user.
 func (t *tx) clientAndUserEnabled(g storage.Grant) bool {
-	return t.enabledClient(g.Client) != nil && t.userEnabled(g.Subject)
+	client := t.enabledClient(g.Client)
+	return client != nil && t.userEnabled(g.Subject) && t.admitted(client, g.Subject)
 }
 
 // addGrant stores a new grant. sessionEnd is when the session in which it was given expires at the latest.

@@ -99,9 +99,11 @@ func (t *tx) joinSession(code storage.Code, at time.Time, issue issueFunc) (stor
 
 // redemptionFacts reads the facts that Code.MayRedeem needs.
 func (t *tx) redemptionFacts(code storage.Code, at time.Time) storage.RedemptionFacts {
+	client := t.enabledClient(code.Client)
 	facts := storage.RedemptionFacts{
 		UserEnabled:   t.userEnabled(code.Subject),
-		ClientEnabled: t.enabledClient(code.Client) != nil,
+		ClientEnabled: client != nil,
+		Admitted:      client != nil && t.admitted(client, code.Subject),
 		CutOff:        t.cutOff(code.CutoffScopes(), code.Session, code.Sequence),
 		Forgotten:     t.cache.sweepHistory.ForgotCode(code),
 	}

@@ -1,6 +1,7 @@
 package bolt
 
 import (
+	"maps"
 	"slices"
 	"time"
 
@@ -171,6 +172,7 @@ func (e *endSessionsTx) finish(done []storage.Termination, now time.Time) {
 			BulkLogout:     storage.BulkLogout{Cause: e.cause, Selector: e.Selector, StartedAt: e.At},
 			Before:         e.Before,
 			OfflineUsers:   e.OfflineSubjects(),
+			NotAdmitted:    slices.Sorted(maps.Keys(e.NotAdmitted)),
 			RemovedClients: e.removed,
 			key:            e.bulkLogoutKey,
 		}

@@ -25,6 +25,7 @@ type bulkLogout struct {
 	Key          string           `json:"key"`
 	Before       storage.Sequence `json:"before"`                  // BulkLogout.Sequence
 	OfflineUsers []string         `json:"offline_users,omitempty"` // Selection.OfflineUsers
+	NotAdmitted  []string         `json:"not_admitted,omitempty"`  // Selection.NotAdmitted
 	OfflineDone  int              `json:"offline_done,omitempty"`  // number of offline grants in Done.Grants
 	Cursor       string           `json:"cursor,omitempty"`        // key of the last session that was removed
 	// RemovedClients were removed before the bulk logout was finished. Its later calls still notify them.
@@ -67,6 +68,10 @@ func (bulk *bulkLogout) restore() *bulkLogout {
 		Before:       bulk.Before,
 		At:           bulk.StartedAt,
 		OfflineUsers: map[string]bool{},
+		NotAdmitted:  map[string]bool{},
+	}
+	for _, name := range bulk.NotAdmitted {
+		bulk.selection.NotAdmitted[name] = true
 	}
 	for _, subject := range bulk.OfflineUsers {
 		bulk.selection.OfflineUsers[subject] = true

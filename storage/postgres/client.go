@@ -199,10 +199,12 @@ func (t *tx) putClient(c storage.Client, old *storage.Client) {
 	}
 	c.Revision++
 	t.exec(
-		`INSERT INTO @clients (id, enabled, sequence, dynamic, created, record) VALUES ($1, $2, $3, $4, $5, $6)
+		`INSERT INTO @clients (id, enabled, sequence, dynamic, created, admit_groups, record)
+		VALUES ($1, $2, $3, $4, $5, $6, $7)
 		ON CONFLICT (id) DO UPDATE
-		SET enabled = EXCLUDED.enabled, dynamic = EXCLUDED.dynamic, record = EXCLUDED.record`,
-		c.ClientID, !c.Disabled, int64(c.Sequence), c.Dynamic, millis(c.Created), t.encode(c),
+		SET enabled = EXCLUDED.enabled, dynamic = EXCLUDED.dynamic, admit_groups = EXCLUDED.admit_groups,
+			record = EXCLUDED.record`,
+		c.ClientID, !c.Disabled, int64(c.Sequence), c.Dynamic, millis(c.Created), arrayOf(c.AdmitGroups), t.encode(c),
 	)
 	t.forgetClient(c.ClientID)
 }

@@ -23,13 +23,15 @@ type grantFacts struct {
 	found         bool
 	userEnabled   bool
 	clientEnabled bool
+	admitted      bool                 // storage.Client.Admits the user
 	grantedIn     clientSessionRecords // the client session in which it was given
 	tokenIssuedIn clientSessionRecords // the client session to which the token in question was given
 	unfinished    unfinishedBulkLogouts
 }
 
 // grantColumns are the columns of grantScan. They need the joins of grantJoins.
-const grantColumns = `g.record, coalesce(gu.enabled, false), coalesce(gc.enabled, false),
+var grantColumns = `g.record, coalesce(gu.enabled, false), coalesce(gc.enabled, false),
+	coalesce(` + admits(`gc`, `gu`) + `, false),
 	gcs.record, gs.record, tcs.record, ts.record, ` + unfinishedColumn
 
 // grantJoins returns the joins for grantColumns to the grant g. sid is the SQL expression for the sid under which a
@@ -49,6 +51,7 @@ type grantScan struct {
 	grant              []byte
 	userEnabled        bool
 	clientEnabled      bool
+	admitted           bool
 	givenClientSession []byte
 	givenSession       []byte
 	tokenClientSession []byte
@@ -62,6 +65,7 @@ func (g *grantScan) targets() []any {
 		&g.grant,
 		&g.userEnabled,
 		&g.clientEnabled,
+		&g.admitted,
 		&g.givenClientSession,
 		&g.givenSession,
 		&g.tokenClientSession,
@@ -77,6 +81,7 @@ func (g *grantScan) decodeFacts(t *tx) grantFacts {
 		found:         g.grant != nil,
 		userEnabled:   g.userEnabled,
 		clientEnabled: g.clientEnabled,
+		admitted:      g.admitted,
 		grantedIn:     decodeClientSession(t, g.givenSession, g.givenClientSession),
 		tokenIssuedIn: decodeClientSession(t, g.tokenSession, g.tokenClientSession),
 		unfinished:    decodeUnfinished(t, g.bulkLogouts),
@@ -97,6 +102,7 @@ func (f *grantFacts) activeApartFromSession(at time.Time) bool {
 		f.UnexpiredAt(at) &&
 		f.userEnabled &&
 		f.clientEnabled &&
+		f.admitted &&
 		!f.unfinished.grantRevoked(f.Grant, f.grantedIn)
 }
 

@@ -186,9 +186,10 @@ func (t *tx) importClient(c transfer.Client) {
 		lastUsed = &at
 	}
 	t.exec(
-		`INSERT INTO @clients (id, enabled, sequence, dynamic, created, last_used, record)
-		VALUES ($1, $2, $3, $4, $5, $6, $7)`,
-		c.ClientID, !c.Disabled, int64(c.Sequence), c.Dynamic, millis(c.Created), lastUsed, t.encode(c.Client),
+		`INSERT INTO @clients (id, enabled, sequence, dynamic, created, last_used, admit_groups, record)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
+		c.ClientID, !c.Disabled, int64(c.Sequence), c.Dynamic, millis(c.Created), lastUsed, arrayOf(c.AdmitGroups),
+		t.encode(c.Client),
 	)
 }
 
@@ -215,6 +216,7 @@ func (t *tx) importBulkLogout(b transfer.BulkLogout) {
 		Key:            key,
 		Before:         b.Before,
 		OfflineUsers:   b.OfflineUsers,
+		NotAdmitted:    b.NotAdmitted,
 		OfflineDone:    b.OfflineDone,
 		RemovedClients: b.RemovedClients,
 	})

@@ -82,6 +82,7 @@ func (t *tx) redemptionFacts(code storage.Code, at time.Time) (r redemption) {
 			(SELECT g.record FROM @used_codes u JOIN @grants g ON g.id = u.grant_id WHERE u.id = $4),
 			EXISTS (SELECT FROM @users WHERE subject = $5 AND enabled),
 			EXISTS (SELECT FROM @clients WHERE id = $6 AND enabled),
+			EXISTS (SELECT FROM @clients c JOIN @users u ON u.subject = $5 WHERE c.id = $6 AND `+admits(`c`, `u`)+`),
 			EXISTS (SELECT FROM @client_sessions WHERE sid = $8),
 			(SELECT count(*) FROM @grants WHERE session = $7),
 			(SELECT count(*) FROM @grants WHERE session IS NULL AND subject = $5 AND client = $6),
@@ -91,7 +92,8 @@ func (t *tx) redemptionFacts(code storage.Code, at time.Time) (r redemption) {
 			scopeSessions, subjects, clients,
 			codeKey(code), code.Subject, code.Client, string(code.Session), code.SID,
 		},
-		&cutoffs, &r.used, &grant, &r.UserEnabled, &r.ClientEnabled, &r.sidTaken, &r.grants, &r.offline,
+		&cutoffs, &r.used, &grant, &r.UserEnabled, &r.ClientEnabled, &r.Admitted, &r.sidTaken, &r.grants,
+		&r.offline,
 		&session, &clientSessions, &bulkLogouts,
 	)
 	r.firstGrant = decode[storage.Grant](t, grant)

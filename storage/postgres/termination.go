@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"maps"
 	"slices"
 	"time"
 
@@ -308,6 +309,7 @@ func (e *endSessionsTx) finish(done []storage.Termination, now time.Time) {
 			BulkLogout:     storage.BulkLogout{Cause: e.cause, Selector: e.Selector, StartedAt: e.At},
 			Before:         e.Before,
 			OfflineUsers:   e.OfflineSubjects(),
+			NotAdmitted:    slices.Sorted(maps.Keys(e.NotAdmitted)),
 			Key:            e.bulkLogoutKey,
 			RemovedClients: e.removed,
 		}

@@ -129,9 +129,10 @@ func loginKeys(u storage.User) []string {
 func (t *tx) putUser(u storage.User) {
 	u.Revision++
 	t.exec(
-		`INSERT INTO @users (subject, enabled, record) VALUES ($1, $2, $3)
-		ON CONFLICT (subject) DO UPDATE SET enabled = EXCLUDED.enabled, record = EXCLUDED.record`,
-		u.Subject, !u.Disabled, t.encode(u),
+		`INSERT INTO @users (subject, enabled, groups, record) VALUES ($1, $2, $3, $4)
+		ON CONFLICT (subject) DO UPDATE
+		SET enabled = EXCLUDED.enabled, groups = EXCLUDED.groups, record = EXCLUDED.record`,
+		u.Subject, !u.Disabled, arrayOf(u.Groups), t.encode(u),
 	)
 	t.exec(`DELETE FROM @logins WHERE subject = $1`, u.Subject)
 	for i, key := range loginKeys(u) {

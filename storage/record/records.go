@@ -20,6 +20,7 @@ func (f *recordCodec) user(r *storage.User) {
 	f.time(8, &r.Created)
 	f.time(9, &r.Updated)
 	f.uvarint(10, &r.Revision)
+	f.texts(11, &r.Groups)
 }
 
 // session leaves out the client sessions, which are separate records.

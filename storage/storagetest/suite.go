@@ -25,6 +25,7 @@ func Run(t *testing.T, open func(t *testing.T) (s storage.Store, reopen func() s
 	for _, group := range []map[string]func(*world){
 		userTests,
 		factorTests,
+		groupTests,
 		clientTests,
 		clockTests,
 		sessionTests,

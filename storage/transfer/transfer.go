@@ -71,6 +71,7 @@ type BulkLogout struct {
 	storage.BulkLogout
 	Before         storage.Sequence
 	OfflineUsers   []string
+	NotAdmitted    []string
 	OfflineDone    int
 	RemovedClients []storage.Client
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/curfew-id/curfew/storage"
@@ -48,7 +49,7 @@ func (s *Store) ListGrants(
 		found := t.offlineGrants(subject, client)
 		if !offlineOnly {
 			for k := range t.scanPrefix(sessionsByUser, keyPrefix(subject)) {
-				found = append(found, t.boundGrants(storage.SessionID(lastKeyPart(k)), "")...)
+				found = append(found, t.boundGrants(storage.SessionID(lastKeyPart(k)), "", math.MaxInt)...)
 			}
 		}
 		for _, g := range found {
@@ -60,13 +61,14 @@ func (s *Store) ListGrants(
 	})
 }
 
-// grant finds a grant. A session-bound grant is revoked when its key in the table sessions is removed.
+// grant finds a grant. A session-bound grant is revoked when its key in the table sessions is removed, or that of its
+// client session.
 func (t *tx) grant(id string) (storage.Grant, bool) {
 	g, ok := load[storage.Grant](t, grants, []byte(id))
 	if !ok {
 		return storage.Grant{}, false
 	}
-	if !g.Offline() && t.get(sessions, boundGrantKey(g)) == nil {
+	if !g.Offline() && (t.get(sessions, boundGrantKey(g)) == nil || t.get(sessions, clientSessionKey(g)) == nil) {
 		return storage.Grant{}, false
 	}
 	return g, true
@@ -75,13 +77,20 @@ func (t *tx) grant(id string) (storage.Grant, bool) {
 // boundGrantKey returns the key of a session-bound grant in the table sessions.
 func boundGrantKey(g storage.Grant) []byte { return joinKey(string(g.Session), g.SID, g.ID) }
 
-// boundGrants finds the grants that are bound to a session. With a sid it finds only those of that client session.
-func (t *tx) boundGrants(id storage.SessionID, sid string) (list []storage.Grant) {
+// clientSessionKey returns the key of a session-bound grant's client session in the table sessions.
+func clientSessionKey(g storage.Grant) []byte { return joinKey(string(g.Session), g.SID) }
+
+// boundGrants finds up to limit grants that are bound to a session. With a sid it finds only those of that client
+// session.
+func (t *tx) boundGrants(id storage.SessionID, sid string, limit int) (list []storage.Grant) {
 	prefix := keyPrefix(string(id))
 	if sid != "" {
 		prefix = keyPrefix(string(id), sid)
 	}
 	for k := range t.scanPrefix(sessions, prefix) {
+		if len(list) >= limit {
+			break
+		}
 		if bytes.Count(k[len(id):], []byte{0}) < 2 {
 			continue // a client session
 		}

@@ -25,7 +25,8 @@ func (e *endSessionsTx) sessionTermination(session storage.Session, whole bool) 
 	end.User, _ = e.user(session.Subject)
 	for _, cs := range session.ClientSessions {
 		e.addClient(&end, cs.Client)
-		end.Grants = append(end.Grants, e.boundGrants(session.ID, cs.SID)...)
+		room := storage.MaxGrants - len(end.Grants) // an older store may have more; see discardBoundGrants
+		end.Grants = append(end.Grants, e.boundGrants(session.ID, cs.SID, room)...)
 	}
 	for client := range end.Clients {
 		for _, g := range e.offlineGrants(session.Subject, client) {
@@ -128,6 +129,9 @@ func (e *endSessionsTx) cutOffEarlier() {
 func (e *endSessionsTx) remove(end storage.Termination) {
 	for _, g := range end.Grants {
 		e.removeGrant(g)
+	}
+	for _, cs := range end.Session.ClientSessions {
+		e.discardBoundGrants(end.Session.ID, cs.SID)
 	}
 	if end.WholeSession {
 		e.removeSession(end.Session)

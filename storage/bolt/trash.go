@@ -15,6 +15,7 @@ import (
 const (
 	trashClientSession = 'm' // session, client, sid: the index entries of a client session
 	trashGrant         = 'g' // session, grant → latest refresh token: a grant and its refresh tokens
+	trashBoundGrants   = 'b' // session, sid: the grants of a removed client session beyond storage.MaxGrants
 	trashConsents      = 'c' // client: the consents for a client
 )
 
@@ -26,6 +27,15 @@ func (t *tx) discardClientSession(id storage.SessionID, cs storage.ClientSession
 // discardGrant puts a removed grant and its refresh tokens into the trash.
 func (t *tx) discardGrant(g storage.Grant) {
 	t.put(trash, append([]byte{trashGrant}, joinKey(string(g.Session), g.ID)...), g.RefreshHash[:])
+}
+
+// discardBoundGrants puts the grants that are still bound to a client session, which is about to be removed, into the
+// trash. There are such grants if the client session had more than storage.MaxGrants. They are revoked together with
+// the client session.
+func (t *tx) discardBoundGrants(id storage.SessionID, sid string) {
+	if len(t.boundGrants(id, sid, 1)) > 0 {
+		t.put(trash, append([]byte{trashBoundGrants}, joinKey(string(id), sid)...), nil)
+	}
 }
 
 // discardConsents puts the consents for a removed client into the trash.
@@ -68,9 +78,30 @@ func (t *tx) emptyTrashEntry(key []byte, limit int) (deleted int, done bool) {
 		grant := lastKeyPart(rest)
 		t.delete(grants, []byte(grant))
 		return t.emptyFamily(key, grant, limit)
+	case trashBoundGrants:
+		return t.emptyBoundGrants(rest, limit)
 	default:
 		return t.emptyConsents(string(rest), limit)
 	}
+}
+
+// emptyBoundGrants moves up to limit grants of a removed client session into trash of their own. clientSession is the
+// key of the client session.
+func (t *tx) emptyBoundGrants(clientSession []byte, limit int) (deleted int, done bool) {
+	var found [][]byte
+	for k := range t.scanPrefix(sessions, append(bytes.Clone(clientSession), 0)) {
+		if len(found) == limit {
+			break
+		}
+		found = append(found, bytes.Clone(k))
+	}
+	for _, k := range found {
+		t.delete(sessions, k)
+		if g, ok := load[storage.Grant](t, grants, []byte(lastKeyPart(k))); ok {
+			t.discardGrant(g)
+		}
+	}
+	return len(found), len(found) < limit
 }
 
 // emptyFamily removes up to limit refresh tokens of a removed grant, the latest first. If some are left, it stores the

@@ -80,7 +80,7 @@ func planDeliveries(
 		Client:      cs.Client,
 		URI:         c.BackchannelLogoutURI,
 		Host:        queueHost(c),
-		Subject:     t.clientSubject(termination, c),
+		Subject:     t.clientSubject(termination, cs, c),
 		SID:         cs.SID,
 		Alg:         c.IDTokenSignedResponseAlg,
 		Typ:         c.LogoutTokenTyp,

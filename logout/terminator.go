@@ -212,8 +212,15 @@ func (t *Terminator) Preview(ctx context.Context, sel storage.Selector) (storage
 	return count, nil
 }
 
-// clientSubject returns the user's subject identifier at a client.
-func (t *Terminator) clientSubject(termination storage.Termination, c *storage.Client) string {
+// clientSubject returns the user's subject identifier at a client: the one in the tokens of the client session.
+func (t *Terminator) clientSubject(
+	termination storage.Termination,
+	cs storage.ClientSession,
+	c *storage.Client,
+) string {
+	if cs.ClientSubject != "" {
+		return cs.ClientSubject
+	}
 	user := termination.User
 	if user.Subject == "" {
 		user.Subject = termination.Session.Subject

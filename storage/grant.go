@@ -31,6 +31,9 @@ type Grant struct {
 	RotatedAt    time.Time       `json:"rotated_at,omitzero"`    // when PreviousHash was exchanged for RefreshHash
 	Trust        TokenExpiry     `json:"token_expiry,omitzero"`  // offline: latest expiry of the grant's tokens
 	UserAgent    string          `json:"user_agent,omitempty"`
+	// ClientSubject is the subject identifier that was granted (Core §8). All tokens of the grant have it. Empty: an
+	// earlier release wrote the record.
+	ClientSubject string `json:"client_sub,omitempty"`
 }
 
 // Offline reports whether the grant survives its session.
@@ -65,6 +68,8 @@ type Issuance struct {
 	Grant  Grant
 	Tokens []Token
 	Trust  TokenExpiry // latest expiry of all issued tokens, including those that the store does not record
+
+	ClientSubject string // the subject identifier in the tokens, for the client session
 }
 
 // RedeemResult is the outcome of a redemption.

@@ -1,6 +1,9 @@
 package storage
 
-import "time"
+import (
+	"cmp"
+	"time"
+)
 
 // RedemptionFacts are the facts that decide whether a code may be redeemed. A store reads them in the transaction that
 // redeems the code.
@@ -44,10 +47,13 @@ func (s *Session) Join(c Code, committed Sequence, at time.Time) (cs *ClientSess
 }
 
 // Bind binds the issued grant to the code's client, user and client session, and returns it. It also extends the token
-// expiry of the client session and, for offline access, of the grant.
+// expiry of the client session and, for offline access, of the grant. The subject identifier that the client session got
+// first stays.
 func (c Code) Bind(issued Issuance, session SessionID, cs *ClientSession, committed Sequence, at time.Time) Grant {
 	g := issued.Grant
+	cs.ClientSubject = cmp.Or(cs.ClientSubject, issued.ClientSubject)
 	if g.ID != "" {
+		g.ClientSubject = cs.ClientSubject
 		g.Client = c.Client
 		g.Subject = c.Subject
 		g.SID = cs.SID

@@ -36,6 +36,9 @@ type ClientSession struct {
 	Sequence Sequence  `json:"-"`   // of the transaction in which the client joined
 	Joined   time.Time `json:"joined"`
 	LastUsed time.Time `json:"last_used"` // when the client got tokens last
+	// ClientSubject is the user's subject identifier in the tokens of this client session (Core §8). A logout token
+	// repeats it. Empty: the client got no tokens yet, or an earlier release wrote the record.
+	ClientSubject string `json:"client_sub,omitempty"`
 	TokenExpiry
 }
 

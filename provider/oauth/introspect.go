@@ -121,7 +121,7 @@ func (s *Server) introspectRefresh(
 
 // addAuthentication adds the user and the authentication that the grant records.
 func (s *Server) addAuthentication(response *introspectionResponse, c *storage.Client, g storage.Grant) {
-	response.Subject = s.Minter.SubjectFor(g.Subject, c)
+	response.Subject = s.Minter.GrantedSubject(g, c)
 	response.AuthTime = g.AuthTime.Unix()
 	response.ACR = g.ACR
 	response.AMR = g.AMR

@@ -45,7 +45,7 @@ func (s *Server) serveUserInfo(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	claims := tokens.UserInfoClaims(&user, active.client, active.token.Scope, active.grant.Claims)
-	claims["sub"] = s.Minter.SubjectFor(active.grant.Subject, active.client)
+	claims["sub"] = s.Minter.GrantedSubject(active.grant, active.client)
 	s.writeUserInfo(w, r, active.client, claims)
 }
 

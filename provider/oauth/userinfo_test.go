@@ -183,3 +183,44 @@ func TestPairwiseSubjectIsTheSameEverywhereForOneSectorOnly(t *testing.T) {
 		t.Errorf("subjects: %v", subs)
 	}
 }
+
+// TestTokensKeepTheSubjectThatWasGranted: the subject is stored with the grant and the client session. Even if the
+// sector in the client's record is another one later, no token moves a user into that sector.
+func TestTokensKeepTheSubjectThatWasGranted(t *testing.T) {
+	g := newRig(t)
+	g.mustClient("app", func(c *storage.Client) {
+		c.SubjectType, c.SectorHost, c.AccessTokenFormat = "pairwise", "a.example", "jwt"
+		c.BackchannelLogoutURI = "https://a.example/logout"
+	})
+	s, a := g.mustTokens("app", "openid")
+	granted, _ := g.claims(a.text("id_token"))["sub"].(string)
+	c, err := g.store.Client(t.Context(), "app")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.SectorHost = "victim.example"
+	if err := g.store.PutClient(t.Context(), *c); err != nil {
+		t.Fatal(err)
+	}
+	refreshed := g.refresh("app", a.text("refresh_token"))
+	for name, sub := range map[string]any{
+		"ID token":      g.claims(refreshed.text("id_token"))["sub"],
+		"access token":  g.claims(refreshed.text("access_token"))["sub"],
+		"UserInfo":      g.userInfo(a.text("access_token")).text("sub"),
+		"introspection": g.mustActive("app", a.text("access_token"), true).text("sub"),
+	} {
+		if sub != granted {
+			t.Errorf("%s: got sub %v, want %q as granted", name, sub, granted)
+		}
+	}
+	g.endSessions(storage.Selector{Sessions: []storage.SessionID{s.ID}})
+	deliveries, _, err := g.store.ListDeliveries(t.Context(), storage.DeliveryFilter{}, storage.Page{})
+	if err != nil || len(deliveries) == 0 {
+		t.Fatalf("got %d deliveries, %v", len(deliveries), err)
+	}
+	for _, d := range deliveries {
+		if d.Subject != granted {
+			t.Errorf("logout token: got sub %s, want %q as granted", d.Subject, granted)
+		}
+	}
+}

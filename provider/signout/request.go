@@ -124,6 +124,9 @@ func (h *Handler) hintMatchesSession(req logoutRequest, session *storage.Session
 		clientSession := session.ClientSession(req.ClientID)
 		return clientSession != nil && clientSession.SID == req.HintSID
 	}
+	if clientSession := session.ClientSession(req.ClientID); clientSession != nil && clientSession.ClientSubject != "" {
+		return clientSession.ClientSubject == req.HintSubject
+	}
 	return h.SubjectFor(session.Subject, req.client) == req.HintSubject
 }
 

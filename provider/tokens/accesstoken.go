@@ -85,7 +85,7 @@ func (m *Minter) signAccessToken(a accessToken) (string, error) {
 		SID:   a.sid,
 	}
 	if a.grant.ID != "" {
-		claims.Subject = m.SubjectFor(a.grant.Subject, a.client)
+		claims.Subject = m.GrantedSubject(a.grant, a.client)
 		claims.AuthTime = a.grant.AuthTime.Unix()
 		claims.ACR = a.grant.ACR
 		claims.AMR = a.grant.AMR

@@ -55,10 +55,12 @@ func (t *AuthorizationTokens) Issue(
 	clientSession storage.ClientSession,
 ) (issuance storage.Issuance, err error) {
 	g := t.minter.newGrant(t.grantID, t.client, t.code, s, clientSession, t.issuedAt)
+	issuance.ClientSubject = g.ClientSubject
 	if t.withAccessToken {
 		accessToken := t.newAccessToken(s, g)
 		g.Expires = truncateToMillis(accessToken.expiresAt)
-		issuance = storage.Issuance{Grant: g, Trust: accessToken.expiry()}
+		issuance.Grant = g
+		issuance.Trust = accessToken.expiry()
 		if t.opaqueToken != "" {
 			issuance.Tokens = []storage.Token{accessToken.record(t.opaqueToken)}
 		}
@@ -123,7 +125,7 @@ func (t *AuthorizationTokens) newAccessToken(s storage.Session, g storage.Grant)
 func (t *AuthorizationTokens) newIDToken(s storage.Session, g storage.Grant) idToken {
 	return idToken{
 		client:                    t.client,
-		subject:                   s.Subject,
+		subject:                   t.minter.GrantedSubject(g, t.client),
 		authTime:                  g.AuthTime,
 		acr:                       g.ACR,
 		amr:                       g.AMR,

@@ -1,6 +1,7 @@
 package tokens
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -62,7 +63,7 @@ func (x *Exchange) Issue(s storage.Session, clientSession storage.ClientSession)
 	default: // without a refresh token, the grant expires with its only access token
 		grant.Expires = truncateToMillis(accessToken.expiresAt)
 	}
-	issuance := storage.Issuance{Grant: grant, Trust: accessToken.expiry()}
+	issuance := storage.Issuance{Grant: grant, Trust: accessToken.expiry(), ClientSubject: grant.ClientSubject}
 	if x.opaqueToken != "" {
 		issuance.Tokens = []storage.Token{accessToken.record(x.opaqueToken)}
 	}
@@ -109,7 +110,7 @@ func (x *Exchange) newAccessToken(s storage.Session, g storage.Grant) accessToke
 func (x *Exchange) newIDToken(s storage.Session, g storage.Grant) idToken {
 	return idToken{
 		client:         x.client,
-		subject:        s.Subject,
+		subject:        x.minter.GrantedSubject(g, x.client),
 		authTime:       g.AuthTime,
 		acr:            g.ACR,
 		amr:            g.AMR,
@@ -145,6 +146,8 @@ func (m *Minter) newGrant(
 		Created:   at,
 		LastUsed:  at,
 		UserAgent: s.UserAgent,
+
+		ClientSubject: cmp.Or(clientSession.ClientSubject, m.SubjectFor(s.Subject, c)),
 	}
 	if m.StatedACR != nil {
 		requestedACR := parseStoredClaims(code.Claims).IDToken["acr"] // nil accepts every value

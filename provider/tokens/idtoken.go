@@ -30,7 +30,7 @@ const algNone = "none"
 // idToken holds the content of one ID token.
 type idToken struct {
 	client                    *storage.Client
-	subject                   string // the user's subject, not a pairwise one
+	subject                   string // Minter.GrantedSubject
 	authTime                  time.Time
 	acr                       string
 	amr                       []string
@@ -86,7 +86,7 @@ type idTokenClaims struct {
 func (m *Minter) signIDToken(t idToken) (string, error) {
 	claims := idTokenClaims{
 		Issuer:   m.Issuer,
-		Subject:  m.SubjectFor(t.subject, t.client),
+		Subject:  t.subject,
 		Audience: t.client.ClientID,
 		Expires:  t.issuedAt.Add(m.Lifetimes.IDToken).Unix(),
 		Issued:   t.issuedAt.Unix(),

@@ -1,6 +1,7 @@
 package tokens
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -45,6 +46,12 @@ func (m *Minter) SubjectFor(subject string, c *storage.Client) string {
 		return subject
 	}
 	return m.Ring.Pairwise(c.SectorHost, subject)
+}
+
+// GrantedSubject returns the subject identifier of a grant's tokens: the one that was granted. A grant of an earlier
+// release does not have it. Such a grant has the client's present one, because it ends when that changes.
+func (m *Minter) GrantedSubject(g storage.Grant, c *storage.Client) string {
+	return cmp.Or(g.ClientSubject, m.SubjectFor(g.Subject, c))
 }
 
 // accessTokenExpiry returns the expiry of an access token that is issued at this time. The expiry is at most limit; a

@@ -111,7 +111,7 @@ func (r *Refresh) newAccessToken(g storage.Grant, s *storage.Session) accessToke
 func (r *Refresh) newIDToken(g storage.Grant, s *storage.Session) idToken {
 	t := idToken{
 		client:   r.client,
-		subject:  g.Subject,
+		subject:  r.minter.GrantedSubject(g, r.client),
 		authTime: g.AuthTime,
 		acr:      g.ACR,
 		amr:      g.AMR,

@@ -60,6 +60,7 @@ func (f *recordCodec) clientSession(r *storage.ClientSession) {
 	f.time(5, &r.LastUsed)
 	f.tokenExpiry(6, &r.TokenExpiry)
 	f.uvarint(7, (*uint64)(&r.Sequence))
+	text(f, 8, &r.ClientSubject)
 }
 
 func (f *recordCodec) tokenExpiry(field protowire.Number, r *storage.TokenExpiry) {
@@ -94,6 +95,7 @@ func (f *recordCodec) grant(r *storage.Grant) {
 	f.tokenExpiry(19, &r.Trust)
 	text(f, 20, &r.UserAgent)
 	f.uvarint(21, (*uint64)(&r.Sequence))
+	text(f, 22, &r.ClientSubject)
 }
 
 func (f *recordCodec) token(r *storage.Token) {

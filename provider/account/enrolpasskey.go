@@ -15,7 +15,7 @@ import (
 
 const purposePasskey = "passkey"
 
-// pendingPasskey is a passkey that is being set up. It travels sealed in the form.
+// pendingPasskey is a passkey that is being set up. The form carries it, sealed.
 type pendingPasskey struct {
 	Session storage.SessionID `json:"s"`
 	State   json.RawMessage   `json:"c"` // the challenge
@@ -118,9 +118,10 @@ func (h *Handler) RenamePasskey(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return h.pageExpired()
 	}
-	err = h.Store.ChangeFactors(r.Context(), v.user.Subject, func(f *storage.Factors) error {
-		return authn.Rename(f, id, form.Get("name"))
-	}, authn.FactorEvent(h.Site.Now(), authn.EventFactorRenamed, v.user.Subject, h.Site.ClientAddress(r), "passkey"))
+	address := h.Site.ClientAddress(r)
+	event := authn.FactorEvent(h.Site.Now(), authn.EventFactorRenamed, v.user.Subject, address, "passkey")
+	rename := func(f *storage.Factors) error { return authn.Rename(f, id, form.Get("name")) }
+	err = h.Store.ChangeFactors(r.Context(), v.user.Subject, rename, event)
 	if errors.Is(err, storage.ErrNotFound) {
 		return h.pageExpired()
 	}

@@ -14,7 +14,7 @@ import (
 
 const purposeTOTP = "totp"
 
-// pendingTOTP is an authenticator app that is being set up. It travels sealed in the form; nothing is stored before a
+// pendingTOTP is an authenticator app that is being set up. The form carries it, sealed. The app is stored only after a
 // correct code.
 type pendingTOTP struct {
 	Session storage.SessionID `json:"s"`
@@ -65,7 +65,7 @@ func (h *Handler) renderEnrolTOTP(
 	return nil
 }
 
-// EnrolTOTP handles POST /account/factors/totp. The app counts after a correct code.
+// EnrolTOTP handles POST /account/factors/totp. It stores the app if the code is correct.
 func (h *Handler) EnrolTOTP(w http.ResponseWriter, r *http.Request) error {
 	v, ok, err := h.requireFresh(w, r)
 	if !ok {
@@ -111,7 +111,7 @@ func (h *Handler) EnrolTOTP(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// pageExpired is the answer to a form that is too old, or of another browser or session.
+// pageExpired returns the error for a form that has expired or belongs to another browser or session.
 func (h *Handler) pageExpired() error {
 	return web.PageError{
 		Text:    templates.ErrorAccountPageExpired,

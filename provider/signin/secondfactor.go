@@ -13,14 +13,15 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// firstFactor is a correct password that waits for the second factor. It travels sealed in the interaction and counts
-// once. Nothing is stored, and no session exists, before the second factor is correct.
+// firstFactor records, between two pages, that the user has given the first factor: a correct password, or a sign-in at
+// an upstream. The interaction carries it, sealed. It can be used once. The session is stored only after a correct
+// second factor.
 type firstFactor struct {
 	ID         string           `json:"i"` // random
 	Subject    string           `json:"s"`
-	Password   storage.Hash     `json:"p"` // of the stored password hash: a new password ends the wait
+	Password   storage.Hash     `json:"p"` // hash of the stored password hash; a new password revokes the first factor
 	AuthTime   int64            `json:"t"` // Unix milliseconds
-	Sequence   storage.Sequence `json:"q"` // from before the user was read: a logout from then on ends the wait
+	Sequence   storage.Sequence `json:"q"` // from before the user was read; a logout after that revokes the first factor
 	AMR        []string         `json:"m"`
 	RememberMe bool             `json:"r,omitempty"`
 	EndOldest  bool             `json:"o,omitempty"` // the user chose to end sessions to make room for this one
@@ -29,10 +30,10 @@ type firstFactor struct {
 	IDToken  []byte                  `json:"k,omitempty"` // Upstream.IDToken
 }
 
-// secondFactorNeededError is the outcome of a correct password that is not enough.
+// secondFactorNeededError says that the first factor was correct and that a second one is required.
 type secondFactorNeededError struct{ first firstFactor }
 
-// errFirstFactorOver: the password that waited for its second factor does not count any more.
+// errFirstFactorOver says that a first factor was revoked, has expired or was used.
 var errFirstFactorOver = fmt.Errorf("the password waited too long, was changed or was used: %w", storage.ErrRevoked)
 
 func (e *secondFactorNeededError) Error() string { return "a second factor is needed" }
@@ -52,7 +53,7 @@ func newFirstFactor(a authn.Authentication, rememberMe, endOldest bool) firstFac
 	}
 }
 
-// upstreamSession returns the session at the upstream; zero: the first factor is a password.
+// upstreamSession returns the session at the upstream. It is zero if the first factor is a password.
 func (f *firstFactor) upstreamSession() storage.UpstreamSession {
 	session := f.Upstream
 	session.IDToken = f.IDToken
@@ -61,7 +62,7 @@ func (f *firstFactor) upstreamSession() storage.UpstreamSession {
 
 func (f *firstFactor) authTime() time.Time { return time.UnixMilli(f.AuthTime) }
 
-// pendingFactor returns the password that waits for its second factor; nil if there is none or its time is over.
+// pendingFactor returns the first factor of the interaction. It returns nil if there is none or it has expired.
 func (req *interaction) pendingFactor(now time.Time) *firstFactor {
 	if req.First == nil || now.Sub(req.First.authTime()) >= authn.SecondFactorLifetime {
 		return nil
@@ -69,7 +70,7 @@ func (req *interaction) pendingFactor(now time.Time) *firstFactor {
 	return req.First
 }
 
-// requiredACR returns the acr that the operator demands for this request; empty: any.
+// requiredACR returns the acr that the operator demands for this request. An empty acr means any.
 func (h *Handler) requiredACR(req *authRequest) string {
 	required := authn.Required(h.Policy.Require)
 	if req.clientRecord != nil {
@@ -78,9 +79,9 @@ func (h *Handler) requiredACR(req *authRequest) string {
 	return required
 }
 
-// needsSecondFactor reports whether a user who has just authenticated has to prove one thing more before a session
-// starts. A browser that was remembered for this user makes an authenticator app unnecessary; authenticated then says
-// so.
+// needsSecondFactor reports whether a user who has just authenticated must also give a second factor. In a browser that
+// was remembered for this user, no code of an authenticator app is needed. needsSecondFactor then adds
+// authn.AMRRemembered to authenticated.
 func (h *Handler) needsSecondFactor(
 	r *http.Request,
 	req *authRequest,
@@ -100,16 +101,17 @@ func (h *Handler) needsSecondFactor(
 	if authn.MeetsPolicy(authenticated.ACR, authenticated.AMR, required) {
 		return false, nil
 	}
-	if secret := h.Site.RememberedBrowser(r); secret != "" && h.Policy.RememberBrowser > 0 &&
-		factors.Remembers(storage.HashOf(secret), h.Site.Now()) {
+	secret := h.Site.RememberedBrowser(r)
+	mayBeRemembered := secret != "" && h.Policy.RememberBrowser > 0
+	if mayBeRemembered && factors.Remembers(storage.HashOf(secret), h.Site.Now()) {
 		*authenticated = authn.WithRemembered(*authenticated)
 	}
 	return !authn.MeetsPolicy(authenticated.ACR, authenticated.AMR, required), nil
 }
 
-// missingACR returns the acr that the session lacks for this request; empty if it is strong enough. It returns
-// unmet_authentication_requirements if the request demands an acr that the user cannot reach (OpenID Connect Core
-// Unmet Authentication Requirements 1.0 §2).
+// missingACR returns the acr that the request demands and the session does not meet, or "" if the session is strong
+// enough. Its error is unmet_authentication_requirements if the request demands an acr that the user cannot reach
+// (OpenID Connect Core Unmet Authentication Requirements 1.0 §2).
 func (h *Handler) missingACR(ctx context.Context, req *authRequest, session *storage.Session) (string, error) {
 	if required := h.requiredACR(req); !authn.MeetsPolicy(session.ACR, session.AMR, required) {
 		return required, nil
@@ -133,19 +135,19 @@ func (h *Handler) missingACR(ctx context.Context, req *authRequest, session *sto
 	return "", nil
 }
 
-// usable returns the factors with which a user reaches acr.
-func usable(from []authn.SecondFactor, factors storage.Factors, acr string) []authn.Authenticator {
+// usable returns those of candidates with which a user with these factors meets acr.
+func usable(candidates []authn.SecondFactor, factors storage.Factors, acr string) []authn.Authenticator {
 	var list []authn.Authenticator
-	for _, factor := range from {
-		if factor.Usable(factors, acr) {
-			list = append(list, factor)
+	for _, candidate := range candidates {
+		if candidate.Usable(factors, acr) {
+			list = append(list, candidate)
 		}
 	}
 	return list
 }
 
-// secondFactors returns the second factors that the user may choose from in this step. A factor that is required and
-// missing is set up only after everything that the user has: a password alone adds no factor beside another.
+// secondFactors returns the authenticators from which the user may choose in this step. It returns one that sets up a
+// factor only if the user has no second factor to give instead: a password alone must not add a factor.
 func (h *Handler) secondFactors(
 	ctx context.Context,
 	req *authRequest,
@@ -161,7 +163,7 @@ func (h *Handler) secondFactors(
 			return usable(h.SecondFactors, factors, ""), nil
 		}
 		required := h.requiredACR(req)
-		if required == "" { // the factor was removed meanwhile: the user signs in anew, without it
+		if required == "" { // the user has removed the second factor meanwhile, and signs in again without it
 			return nil, nil
 		}
 		return usable(h.Enrolments, factors, required), nil
@@ -176,11 +178,11 @@ func (h *Handler) secondFactors(
 	return usable(h.Enrolments, factors, missing), nil
 }
 
-// pending returns the password of this request that waits for its second factor.
+// pending returns the first factor of this request, or nil.
 func (h *Handler) pending(req *authRequest) *firstFactor { return req.pendingFactor(h.Site.Now()) }
 
-// firstAuthentication returns what the user has proven before the second factor: a password that waits, or the
-// session. storage.ErrRevoked: it does not count any more.
+// firstAuthentication returns the authentication to which a second factor is added: the first factor of the request or,
+// without one, the session. storage.ErrRevoked: the user was disabled or removed, or has a new password.
 func (h *Handler) firstAuthentication(
 	r *http.Request,
 	req *authRequest,
@@ -192,8 +194,12 @@ func (h *Handler) firstAuthentication(
 		return authn.OfSession(*session, user, req.sequence), err
 	}
 	user, err := h.Store.User(r.Context(), first.Subject)
-	if errors.Is(err, storage.ErrNotFound) ||
-		err == nil && (user.Disabled || storage.HashOf(user.Password) != first.Password) {
+	switch {
+	case errors.Is(err, storage.ErrNotFound):
+		return authn.Authentication{}, errFirstFactorOver
+	case err != nil:
+		return authn.Authentication{}, err
+	case user.Disabled, storage.HashOf(user.Password) != first.Password:
 		return authn.Authentication{}, errFirstFactorOver
 	}
 	return authn.Authentication{
@@ -202,11 +208,11 @@ func (h *Handler) firstAuthentication(
 		Sequence: first.Sequence,
 		AMR:      first.AMR,
 		Upstream: first.upstreamSession(),
-	}, err
+	}, nil
 }
 
-// useFirstFactor makes a password that waited for its second factor count once, so that a kept page of a sign-in does
-// not give a second session.
+// useFirstFactor marks a first factor as used and refuses one that was used before, so that a saved page of a sign-in
+// cannot start a second session.
 func (h *Handler) useFirstFactor(ctx context.Context, first *firstFactor, now time.Time) error {
 	err := h.Store.MarkUsed(
 		ctx,
@@ -221,21 +227,23 @@ func (h *Handler) useFirstFactor(ctx context.Context, first *firstFactor, now ti
 	return err
 }
 
-// rememberBrowser stores that this browser is not asked for the second factor for a while. A failure is only logged:
-// the user is asked once more then.
+// rememberBrowser stores that this browser needs no second factor for authn.remember_browser. It only logs a failure:
+// the next sign-in then asks for the second factor again.
 func (h *Handler) rememberBrowser(w http.ResponseWriter, r *http.Request, subject string) {
-	now, secret := h.Site.Now(), keys.Random("")
+	now := h.Site.Now()
+	secret := keys.Random("")
 	browser := storage.RememberedBrowser{
 		SecretHash: storage.HashOf(secret),
 		Created:    now.UTC().Truncate(time.Millisecond),
 		Expires:    now.Add(h.Policy.RememberBrowser).UTC().Truncate(time.Millisecond),
 		UserAgent:  web.UserAgent(r),
 	}
-	err := h.Store.ChangeFactors(r.Context(), subject, func(f *storage.Factors) error {
+	event := authn.FactorEvent(now, authn.EventBrowserRemembered, subject, h.Site.ClientAddress(r), "browser")
+	remember := func(f *storage.Factors) error {
 		f.RememberBrowser(browser)
 		return nil
-	}, authn.FactorEvent(now, authn.EventBrowserRemembered, subject, h.Site.ClientAddress(r), "browser"))
-	if err != nil {
+	}
+	if err := h.Store.ChangeFactors(r.Context(), subject, remember, event); err != nil {
 		h.Site.Logger().WarnContext(r.Context(), "browser not remembered", "sub", subject, "err", err)
 		return
 	}

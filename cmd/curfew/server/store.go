@@ -46,7 +46,8 @@ func OpenStore(ctx context.Context, cfg *config.Config, log *slog.Logger) (Store
 	return &replicaStore{store}, nil
 }
 
-// replicaStore is a store that other replicas use too. It is not ready while the clock of this machine is wrong.
+// replicaStore is a store that several replicas use. It is not ready while the clocks of this machine and the database
+// differ too much.
 type replicaStore struct{ *postgres.Store }
 
 // Ready implements storage.Store.

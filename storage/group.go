@@ -16,8 +16,8 @@ const (
 	MaxUserGroups = 200
 )
 
-// CheckGroupName returns an error if name cannot be the name of a group. A comma is refused, because it separates the
-// names where a client gets them as one string.
+// CheckGroupName returns an error if name cannot be the name of a group. It refuses commas, because some clients get
+// all names as one string, in which commas separate them.
 func CheckGroupName(name string) error {
 	isForbidden := func(r rune) bool { return !unicode.IsGraphic(r) || r == ',' }
 	switch {
@@ -43,15 +43,20 @@ func SortGroups(names []string) []string {
 
 // Admits reports whether the client accepts the user: it admits all users, or one of the user's groups.
 func (c *Client) Admits(u User) bool {
+	if len(c.AdmitGroups) == 0 {
+		return true
+	}
 	isMember := func(group string) bool { return slices.Contains(u.Groups, group) }
-	return len(c.AdmitGroups) == 0 || slices.ContainsFunc(c.AdmitGroups, isMember)
+	return slices.ContainsFunc(c.AdmitGroups, isMember)
 }
 
 // AdmitsFewer reports whether the client may refuse users whom it accepted with the metadata before.
 func (c *Client) AdmitsFewer(before *Client) bool {
-	if len(before.AdmitGroups) == 0 {
-		return len(c.AdmitGroups) > 0
+	admitsAll := len(c.AdmitGroups) == 0
+	admittedAll := len(before.AdmitGroups) == 0
+	if admitsAll || admittedAll {
+		return !admitsAll
 	}
 	isMissing := func(group string) bool { return !slices.Contains(c.AdmitGroups, group) }
-	return len(c.AdmitGroups) > 0 && slices.ContainsFunc(before.AdmitGroups, isMissing)
+	return slices.ContainsFunc(before.AdmitGroups, isMissing)
 }

@@ -10,17 +10,17 @@ import (
 // sign-in without an upstream.
 type UpstreamSession struct {
 	Provider string    `json:"provider"`            // the id of the upstream in the configuration
-	Issuer   string    `json:"iss"`                 // with Subject, the identity (Core §2)
+	Issuer   string    `json:"iss"`                 // Issuer and Subject together identify the account (Core §2)
 	Subject  string    `json:"sub"`                 // the user's sub at the upstream
 	SID      string    `json:"sid,omitempty"`       // in the ID token (Back-Channel Logout 1.0 §2.1); empty: none
 	Expires  time.Time `json:"expires_at,omitzero"` // session_expiry in the ID token; zero: not known
-	IDToken  []byte    `json:"-"`                   // wrapped; the id_token_hint of a logout there
+	IDToken  []byte    `json:"-"`                   // encrypted; the id_token_hint for a logout at the upstream
 }
 
 // IsZero reports whether there is no upstream session.
 func (u UpstreamSession) IsZero() bool { return u.Issuer == "" }
 
-// Limit returns the earlier one of expires and the known end of the upstream session.
+// Limit returns the earlier one of expires and u.Expires. If u.Expires is not known, it returns expires.
 func (u UpstreamSession) Limit(expires time.Time) time.Time {
 	if !u.Expires.IsZero() && u.Expires.Before(expires) {
 		return u.Expires
@@ -61,12 +61,18 @@ func (u UpstreamSelector) Scope() SessionID {
 	return SessionID("upstream " + HashOf(fmt.Sprintf("%s %d:%s%s", kind, len(u.Issuer), u.Issuer, value)).String())
 }
 
-// includes reports whether the session came from the selected session or account.
+// includes reports whether the session came from the selected session or account. A selector with neither includes no
+// session.
 func (u UpstreamSelector) includes(s UpstreamSession) bool {
-	if s.IsZero() || s.Issuer != u.Issuer || u.Subject == "" && u.SID == "" {
+	if s.IsZero() || s.Issuer != u.Issuer {
 		return false
 	}
-	return (u.Subject == "" || s.Subject == u.Subject) && (u.SID == "" || s.SID == u.SID)
+	if u.Subject == "" && u.SID == "" {
+		return false
+	}
+	subjectMatches := u.Subject == "" || s.Subject == u.Subject
+	sidMatches := u.SID == "" || s.SID == u.SID
+	return subjectMatches && sidMatches
 }
 
 // Identity links an account of an upstream to a user. Issuer and Subject together identify the account.

@@ -37,9 +37,10 @@ func (a *api) listGroups(w http.ResponseWriter, r *http.Request) error {
 				members[group]++
 			}
 		}
-		if page.After = next; next == "" {
+		if next == "" {
 			break
 		}
+		page.After = next
 	}
 	list := GroupList{Groups: []Group{}}
 	for _, name := range slices.Sorted(maps.Keys(members)) {

@@ -7,12 +7,13 @@ import (
 	"github.com/curfew-id/curfew/templates"
 )
 
-// notAdmitted is the error response for a user whom the client does not admit (RFC 6749 §4.1.2.1).
+// notAdmitted returns the error response for a user whom the client does not admit (RFC 6749 §4.1.2.1).
 func notAdmitted() error {
 	return oauthError("admit_groups", "access_denied", "the user is in none of the groups that this client admits")
 }
 
-// notAdmittedPage returns the page that says whom to ask. Its link leads back to the client with the error response.
+// notAdmittedPage returns the page for a user whom the client does not admit. The page shows a contact of the client,
+// if it has one, and a link that returns to the client with the error response.
 func (h *Handler) notAdmittedPage(req *authRequest) error {
 	client := req.clientRecord
 	refusal := web.AuthorizationErrorFrom(notAdmitted())

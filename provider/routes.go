@@ -55,6 +55,8 @@ func (p *Provider) routes() (http.Handler, error) {
 		mux.HandleFunc("DELETE "+register.ClientPath, registration.Remove) // RFC 7592 §2.3
 	}
 	if len(p.upstreams) > 0 {
+		mux.HandleFunc("GET "+upstream.SignedOutPath, page(view.ReturnFromUpstream)) // RP-Initiated Logout 1.0 §3
+		mux.HandleFunc("GET /signed-out/{interaction}/upstream", page(view.SignOutUpstream))
 		logouts := p.upstreamLogouts()
 		mux.HandleFunc("POST "+upstream.BackchannelPath, logouts.BackchannelLogout)  // Back-Channel Logout 1.0 §2.5
 		mux.HandleFunc("GET "+upstream.FrontchannelPath, logouts.FrontchannelLogout) // Front-Channel Logout 1.0 §2
@@ -185,6 +187,7 @@ func (p *Provider) logoutView() *logoutview.Handler {
 		Store:      p.config.Store,
 		Terminator: p.terminator,
 		Policy:     p.config.Logout,
+		Upstreams:  p.upstreams,
 	}
 }
 

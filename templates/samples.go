@@ -293,6 +293,9 @@ func signOutSamples() []Sample {
 	confirmed := done
 	confirmed.Entries = sampleEntries()[:2]
 	confirmed.Offline = nil
+	withUpstream := done
+	withUpstream.Upstream, withUpstream.UpstreamURL, withUpstream.Manual = "Acme", "/signed-out/h4nd1e/upstream", true
+
 	clientSignOut := SignedOutPage{
 		RedirectDelay: 6 * time.Second,
 		Page:          soon,
@@ -317,6 +320,7 @@ func signOutSamples() []Sample {
 		sample("signedout-confirmed", SignedOut, confirmed),
 		sample("signedout-application", SignedOut, clientSignOut),
 		sample("signedout-everywhere", SignedOut, signedOutEverywhere),
+		sample("signedout-upstream", SignedOut, withUpstream),
 		sample("signedout-none", SignedOut, SignedOutPage{Page: soon, SignInURL: "/account"}),
 	}
 }

@@ -23,6 +23,8 @@ type SignedOutPage struct {
 	ContinueURL   string        // the page that the browser goes to next; empty: it stays here
 	Manual        bool          // ContinueURL is a link only; the page does not redirect
 	RedirectDelay time.Duration // redirect after this at the latest; 0: at once, or when the frames have loaded
+	Upstream      string        // the other provider whose session may be ended too; empty: none
+	UpstreamURL   string        // a GET that leads there
 	SignInURL     string        // "Sign in again"
 	MeaningURL    string        // "What do these words mean?"
 

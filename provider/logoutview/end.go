@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/curfew-id/curfew/logout"
+	"github.com/curfew-id/curfew/provider/policy"
+	"github.com/curfew-id/curfew/provider/upstream"
 	"github.com/curfew-id/curfew/provider/web"
 	"github.com/curfew-id/curfew/storage"
 	"github.com/curfew-id/curfew/templates"
@@ -71,7 +73,8 @@ func (h *Handler) EndAndRender(w http.ResponseWriter, r *http.Request, l Logout)
 	h.Site.RememberSignOut(w, r, clientIDs...)
 	mayRedirect := l.Return.URI != "" && !l.Return.Offered
 	hasContent := hasOtherClients || notifiesClients // the signed-out page would show something
-	if mayRedirect && !hasContent {
+	provider, upstreamSession := h.upstreamOf(l)
+	if mayRedirect && !hasContent && provider == nil {
 		w.Header().Set("Set-Login", loginStatus(l.Scope))
 		h.RedirectBack(w, r, ended, l.Return)
 		return nil
@@ -92,14 +95,42 @@ func (h *Handler) EndAndRender(w http.ResponseWriter, r *http.Request, l Logout)
 		ClientID:       l.ClientID,
 		Return:         l.Return,
 		OfflineClients: offline,
+		Upstream:       upstreamSession,
 	}
 	frames := ended.Frames()
 	frames = frames[:min(len(frames), maxFrames)]
 	for _, f := range frames {
 		result.Frames = append(result.Frames, frameRef{f.Client, f.SID})
 	}
+	if provider != nil && provider.Logout == policy.UpstreamLogoutAlways {
+		if h.redirectToUpstream(w, r, provider, result, frames) {
+			return nil
+		}
+		result.Upstream = nil
+	}
 	h.redirectToSignedOut(w, r, result, frames)
 	return nil
+}
+
+// redirectToUpstream sends the browser to the upstream's logout endpoint; the signed-out page follows. It returns false
+// if the upstream cannot be used.
+func (h *Handler) redirectToUpstream(
+	w http.ResponseWriter,
+	r *http.Request,
+	p *upstream.Provider,
+	result signOutResult,
+	frames []logout.Frame,
+) bool {
+	target, err := h.upstreamLogoutURL(w, r, p, result)
+	if err != nil || target == "" {
+		h.Site.Logger().WarnContext(r.Context(), "the session at the upstream stays", "upstream", p.ID, "err", err)
+		return false
+	}
+	if len(frames) > 0 {
+		h.Site.AllowFrames(w, result.CauseID)
+	}
+	web.Redirect(w, target)
+	return true
 }
 
 // RedirectBack redirects the browser to the client that started a logout, and has that client notified afterwards.
@@ -122,8 +153,8 @@ func (h *Handler) redirectToSignedOut(
 ) {
 	ctx := r.Context()
 	interactionID, err := h.Site.SealInteraction(w, r, purposeStatus, result, statusLifetime)
-	if err != nil { // too long: leave out the offline access, which the account page lists too
-		result.OfflineClients = nil
+	if err != nil { // too long: leave out the offline access, which the account page lists too, and the upstream
+		result.OfflineClients, result.Upstream = nil, nil
 		interactionID, err = h.Site.SealInteraction(w, r, purposeStatus, result, statusLifetime)
 	}
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/curfew-id/curfew/logout"
 	"github.com/curfew-id/curfew/provider/policy"
+	"github.com/curfew-id/curfew/provider/upstream"
 	"github.com/curfew-id/curfew/provider/web"
 	"github.com/curfew-id/curfew/storage"
 )
@@ -30,6 +31,7 @@ type Handler struct {
 	Store      Store
 	Terminator *logout.Terminator
 	Policy     policy.Logout
+	Upstreams  upstream.Set // a logout may end the session at one of them too
 }
 
 // OfflineClientNames returns the names of the clients that keep offline access when the user's sessions end. It names

@@ -29,6 +29,7 @@ type signOutResult struct {
 	Return         ReturnTarget        `json:"r"`
 	OfflineClients []string            `json:"o,omitempty"` // names of the clients that keep offline access
 	Frames         []frameRef          `json:"f,omitempty"` // front-channel logout
+	Upstream       *upstreamRef        `json:"u,omitempty"` // the session there may be ended too
 }
 
 // frameRef identifies the front-channel iframe of one client session.
@@ -72,6 +73,7 @@ func (h *Handler) renderSignedOut(
 		page.StatusURL = h.Site.Path("/signed-out/" + interactionID)
 		page.StatusJSONURL = page.StatusURL + "/status.json"
 	}
+	h.offerUpstream(&page, result, interactionID)
 	policy := web.PagePolicy{ImageOrigins: web.LogoOrigins(page.Application)}
 	for _, f := range frames {
 		page.Frames = append(page.Frames, templates.Frame{Application: f.Name, URL: f.URI})

@@ -47,8 +47,8 @@ func (s *Session) Join(c Code, committed Sequence, at time.Time) (cs *ClientSess
 }
 
 // Bind binds the issued grant to the code's client, user and client session, and returns it. It also extends the token
-// expiry of the client session and, for offline access, of the grant. The subject identifier that the client session got
-// first stays.
+// expiry of the client session and, for offline access, of the grant. The subject identifier that the client session
+// got first stays.
 func (c Code) Bind(issued Issuance, session SessionID, cs *ClientSession, committed Sequence, at time.Time) Grant {
 	g := issued.Grant
 	cs.ClientSubject = cmp.Or(cs.ClientSubject, issued.ClientSubject)

@@ -119,8 +119,8 @@ func (h *Handler) answerError(w http.ResponseWriter, r *http.Request, req *authR
 }
 
 // mustNotRedirectError reports whether an error must not redirect to a client that registered itself. A stranger chose
-// its redirect URI, so a link to this provider would lead to any website before the user has seen a page of the provider
-// (RFC 9700 §4.11.2).
+// its redirect URI, so a link to this provider would lead to any website before the user has seen a page of the
+// provider (RFC 9700 §4.11.2).
 func (req *authRequest) mustNotRedirectError() bool {
 	mayShowPage := !req.hasPrompt("none")              // Core §3.1.2.1
 	showsHostAnyway := req.ResponseMode == "form_post" // the page with the form names the host

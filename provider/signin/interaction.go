@@ -51,8 +51,8 @@ type interaction struct {
 	LinkSession storage.SessionID  `json:"7,omitempty"` // the session to whose user the account is linked
 }
 
-// maxRequestSize is the maximum size of an authorization request as JSON, in bytes. A request of this size can be sealed
-// as an interaction in every step.
+// maxRequestSize is the maximum size of an authorization request as JSON, in bytes. A request of this size can be
+// sealed as an interaction in every step.
 const maxRequestSize = 11_000
 
 // checkSize refuses a request that is too large to seal. It also applies to users who are already signed in and see no
@@ -104,8 +104,8 @@ func (req *interaction) needsReauthentication(authTime time.Time) bool {
 	return age > 0 && age.Seconds() > float64(*req.MaxAge)
 }
 
-// coveredBy reports whether an earlier consent covers this request. A client that registered itself can change its name,
-// logo and host at any time, so a consent to it covers only requests with those that the user saw.
+// coveredBy reports whether an earlier consent covers this request. A client that registered itself can change its
+// name, logo and host at any time, so a consent to it covers only requests with those that the user saw.
 func (req *authRequest) coveredBy(c storage.Consent, app *templates.App) bool {
 	if req.clientRecord.Dynamic && !sameApp(c, app) {
 		return false

@@ -299,8 +299,8 @@ func readRequestedACR(req *authRequest, requested *tokens.RequestedClaim) error 
 	return nil
 }
 
-// readACRValues reads acr_values, which requests an acr as a voluntary claim, in order of preference (Core §3.1.2.1). It
-// does nothing if the claims parameter has set an acr.
+// readACRValues reads acr_values, which requests an acr as a voluntary claim, in order of preference (Core §3.1.2.1).
+// It does nothing if the claims parameter has set an acr.
 func readACRValues(req *authRequest, params url.Values) {
 	values := strings.Fields(params.Get("acr_values"))
 	if len(values) == 0 {

@@ -118,6 +118,7 @@ var arrows = map[string][]string{
 	"storage":             {},
 	"storage/bolt":        {"storage", "storage/record", "storage/transfer"},
 	"storage/postgres":    {"storage", "storage/record", "storage/transfer"},
+	"storage/backup":      {"storage"},
 	"storage/record":      {"storage"},
 	"storage/storagetest": {"storage"},
 	"storage/transfer":    {"storage"},

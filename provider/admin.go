@@ -28,5 +28,6 @@ func (p *Provider) adminRoutes() (http.Handler, error) {
 		Now:             c.Now,
 		Log:             c.Log,
 		Refusals:        p.refusals,
+		Backup:          c.Backup,
 	})
 }

@@ -16,6 +16,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/netip"
@@ -70,6 +71,9 @@ type Config struct {
 	PasswordRules password.Rules
 
 	Authenticators []authn.Authenticator // the ways to sign in; nil: password only
+
+	// Backup writes a backup of the store, for the admin API. Nil: the store has other means for backups.
+	Backup func(ctx context.Context, w io.Writer) error
 }
 
 // Egress makes every outgoing request (provider/egress).

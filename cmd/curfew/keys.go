@@ -9,8 +9,8 @@ import (
 )
 
 func (p *program) keyCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "key", Short: "The keys that sign tokens"}
-	cmd.AddCommand(p.keyList(), p.keyRotate(), p.keyRevoke())
+	cmd := &cobra.Command{Use: "key", Short: "The keys that sign tokens, and the key file"}
+	cmd.AddCommand(p.keyList(), p.keyRotate(), p.keyRevoke(), p.keyBackup())
 	return cmd
 }
 

@@ -69,6 +69,8 @@ func (p *program) rootCommand() *cobra.Command {
 		p.registrationCommand(),
 		p.configCommand(),
 		p.storeCommand(),
+		p.backupCommand(),
+		p.checkCommand(),
 		p.healthcheckCommand(),
 		p.versionCommand(),
 	)

@@ -274,6 +274,7 @@ func scriptCommand(ts *testscript.TestScript, args ...string) *exec.Cmd {
 		"CURFEW_STORE_SCHEMA",
 		"CURFEW_LISTEN",
 		"CURFEW_KEY_FILE",
+		"CURFEW_BACKUP_SCHEDULE",
 	} {
 		if value := ts.Getenv(name); value != "" {
 			command.Env = append(command.Env, name+"="+value)

@@ -13,6 +13,7 @@ package admin
 
 import (
 	"context"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -106,7 +107,7 @@ type Egress interface {
 	PostForm(ctx context.Context, target string, form url.Values) (egress.Response, error)
 }
 
-// Config has the dependencies of the API. Only MaxTrustHorizon and Log are optional.
+// Config has the dependencies of the API. MaxTrustHorizon, Log and Backup are optional.
 type Config struct {
 	Issuer         string // no trailing slash
 	Version        string
@@ -129,6 +130,8 @@ type Config struct {
 	Log *slog.Logger // nil: the default logger
 
 	Refusals Refusals
+
+	Backup func(ctx context.Context, w io.Writer) error // nil: the store has other means for backups
 }
 
 var (

@@ -171,6 +171,11 @@ func (c *Client) Diagnose(ctx context.Context, client string, probe bool) (Diagn
 	return call[Diagnosis](ctx, c, http.MethodGet, "/doctor", query, nil)
 }
 
+// Backup calls GET /backup. The caller closes the answer. Package storage/backup reads it and notices if it was cut short.
+func (c *Client) Backup(ctx context.Context) (io.ReadCloser, error) {
+	return c.Raw(ctx, "/backup", nil)
+}
+
 // AddUser calls POST /users. members are claims of Core §5.1, password, and sub to import an existing subject.
 func (c *Client) AddUser(ctx context.Context, members any) (User, error) {
 	return call[User](ctx, c, http.MethodPost, "/users", nil, members)

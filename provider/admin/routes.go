@@ -16,6 +16,7 @@ func (a *api) routes() []route {
 		{"GET", "/openapi.json", a.showOpenAPI},
 		{"GET", "/status", a.showStatus},
 		{"GET", "/doctor", a.diagnose},
+		{"GET", "/backup", a.writeBackup},
 
 		{"POST", "/users", a.addUser},
 		{"GET", "/users", a.listUsers},

@@ -51,7 +51,10 @@ const fullCheckLimit = 64 << 20
 //
 // It checks the pages of a large file only if the last process ended without writing the list of free pages. bbolt
 // then has to read all pages anyway.
-func checkFile(path string) error {
+func checkFile(path string) error { return checkFilePages(path, fullCheckLimit) }
+
+// checkFilePages does what checkFile does. It always checks all pages of a file with at most fullLimit bytes.
+func checkFilePages(path string, fullLimit int64) error {
 	f, err := os.Open(path)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil
@@ -76,7 +79,7 @@ func checkFile(path string) error {
 	if uint64(info.Size())/h.pageSize < h.pageCount {
 		return damagedError(fmt.Sprintf("it has %d bytes and should have %d", info.Size(), h.pageCount*h.pageSize))
 	}
-	if h.freelist != noFreelist && info.Size() > fullCheckLimit {
+	if h.freelist != noFreelist && info.Size() > fullLimit {
 		return nil // bbolt notices a damaged page when it reads it
 	}
 	content, release, err := mapFile(f, info.Size())

@@ -84,13 +84,14 @@ func readSchema(db *bbolt.DB) (version uint64, err error) {
 	return version, err
 }
 
-// createTables creates the tables that are missing from the file, and writes the schema version.
+// createTables creates the tables and the store's ID if they are missing from the file, and writes the schema version.
 func createTables(db *bbolt.DB) error {
 	missing := false
 	err := db.View(func(b *bbolt.Tx) error {
 		for _, name := range tableNames {
 			missing = missing || b.Bucket([]byte(name)) == nil
 		}
+		missing = missing || b.Bucket([]byte(tableNames[meta])).Get(storeIDKey) == nil
 		return nil
 	})
 	if err != nil {
@@ -108,12 +109,24 @@ func createTables(db *bbolt.DB) error {
 		if err := indexDynamicClients(b); err != nil {
 			return err
 		}
+		if err := putStoreID(b); err != nil {
+			return err
+		}
 		return putSchema(b, Schema)
 	})
 	if err != nil {
 		return commitError(err)
 	}
 	return nil
+}
+
+// putStoreID gives the store an ID, if it has none.
+func putStoreID(b *bbolt.Tx) error {
+	bucket := b.Bucket([]byte(tableNames[meta]))
+	if bucket.Get(storeIDKey) != nil {
+		return nil
+	}
+	return bucket.Put(storeIDKey, newStoreID())
 }
 
 // putSchema writes the schema version.

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/curfew-id/curfew/cmd/curfew/archive"
 	"github.com/curfew-id/curfew/provider/egress"
 	"github.com/curfew-id/curfew/provider/password"
 	"github.com/curfew-id/curfew/provider/register"
@@ -33,11 +34,22 @@ func (l *loader) check() {
 	l.checkTLS()
 	l.checkPassword()
 	l.checkStore()
+	l.checkBackup()
 	l.checkEgress()
 	l.checkLimits()
 	l.checkRegistration()
 	l.checkAlgorithms()
 	l.checkUpstreams()
+}
+
+func (l *loader) checkBackup() {
+	c := l.config
+	if _, err := archive.ParseRecipients(c.Backup.Recipients); err != nil {
+		l.addSettingProblem("backup.recipients", "%v", err)
+	}
+	if c.Backup.Schedule != 0 && c.Store.URL != "" {
+		l.addSettingProblem("backup.schedule", "is for the store in the data folder; back up the database of store.url itself")
+	}
 }
 
 func (l *loader) checkAlgorithms() {

@@ -57,6 +57,7 @@ type Config struct {
 	// settings of the upstream: see [upstream.md](upstream.md).
 	Upstreams json.RawMessage `yaml:"upstreams"`
 	Audit     policy.Audit    `yaml:"audit"`
+	Backup    Backup          `yaml:"backup"`
 	Metrics   Metrics         `yaml:"metrics"`
 	Log       Log             `yaml:"log"`
 
@@ -142,6 +143,21 @@ type Keys struct {
 	RSABits int `yaml:"rsa_bits" default:"2048" oneof:"2048 3072 4096"`
 	// Rotate signing keys at this age. `0`: only by `curfew key rotate`.
 	RotateAfter time.Duration `yaml:"rotate_after" default:"0" min:"0"`
+}
+
+// Backup says when the server writes backups of the store in the data folder, and how fast.
+type Backup struct {
+	// Write a backup this often: `24h`. `0`: only by `curfew backup`. It is for the store in the data folder, not for a
+	// database.
+	Schedule time.Duration `yaml:"schedule" default:"0" min:"0"`
+	// How many scheduled backups are kept. Older ones are removed.
+	Keep int `yaml:"keep" default:"7"`
+	// The folder of scheduled backups. A backup on the same disk does not survive that disk.
+	Folder Path `yaml:"folder" unset:"backups in the data folder"`
+	// Encrypt scheduled backups to these age recipients (`age1…`).
+	Recipients []string `yaml:"recipients"`
+	// The largest rate of a backup, in megabytes a second.
+	Rate int `yaml:"rate" default:"50"`
 }
 
 // Metrics is the listener for Prometheus.

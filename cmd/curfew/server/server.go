@@ -7,6 +7,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -24,6 +25,7 @@ import (
 	"github.com/curfew-id/curfew/provider/keys"
 	"github.com/curfew-id/curfew/provider/password"
 	"github.com/curfew-id/curfew/provider/web"
+	"github.com/curfew-id/curfew/storage/bolt"
 )
 
 // ReadinessDelay is how long a serving process answers 503 at /readyz before its listeners close, so that a load
@@ -49,6 +51,8 @@ type Server struct {
 	options              Options
 	log                  *slog.Logger
 	store                Store
+	file                 *bolt.Store // the store, if it is in a file; nil: it is in a database
+	backups              *schedule   // nil: no scheduled backups
 	egress               *egress.Client
 	selfRegisteredEgress *egress.Client // for clients that registered themselves
 	provider             *provider.Provider
@@ -86,7 +90,11 @@ func Open(ctx context.Context, options Options) (s *Server, err error) {
 	if s.store, err = OpenStore(ctx, cfg, log); err != nil {
 		return s, err
 	}
+	s.file, _ = s.store.(*bolt.Store)
 	s.store = withFaults(s.store)
+	if s.backups, err = s.newSchedule(); err != nil {
+		return s, err
+	}
 	collector := metrics.New(s.store, wallClock)
 	if err := s.openProvider(ctx, cfg, collector.Observe()); err != nil {
 		return s, err
@@ -167,6 +175,10 @@ func (s *Server) openProvider(ctx context.Context, cfg *config.Config, observe l
 			return fmt.Errorf("open password.breached_file: %w", err)
 		}
 	}
+	var writeBackup func(context.Context, io.Writer) error
+	if s.file != nil {
+		writeBackup = s.writeBackup
+	}
 	s.provider, err = provider.New(provider.Config{
 		Issuer:  cfg.Issuer,
 		Version: s.options.Version,
@@ -192,6 +204,7 @@ func (s *Server) openProvider(ctx context.Context, cfg *config.Config, observe l
 		Now:             wallClock,
 		PasswordCost:    passwordCost,
 		PasswordRules:   rules,
+		Backup:          writeBackup,
 	})
 	if err != nil {
 		return fmt.Errorf("make the provider: %w", err)
@@ -231,6 +244,9 @@ func (s *Server) Run(ctx context.Context, reload <-chan os.Signal) error {
 	defer stopWork()
 	var workers sync.WaitGroup
 	workers.Go(func() { s.provider.Run(workCtx) })
+	if s.backups != nil {
+		workers.Go(func() { s.runBackups(workCtx, s.backups) })
+	}
 	if s.certificate != nil {
 		workers.Go(func() { s.certificate.watch(workCtx, reload, s.log) })
 	}

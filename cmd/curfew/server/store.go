@@ -21,10 +21,13 @@ type Store interface {
 	Commits() uint64 // transactions since the start
 }
 
+// StorePath returns the path of the store in the data folder.
+func StorePath(cfg *config.Config) string { return filepath.Join(string(cfg.Data), "curfew.db") }
+
 // OpenStore opens the store that the configuration names: a PostgreSQL database, or the file in the data folder.
 func OpenStore(ctx context.Context, cfg *config.Config, log *slog.Logger) (Store, error) {
 	if cfg.Store.URL == "" {
-		return openFile(filepath.Join(string(cfg.Data), "curfew.db"), log)
+		return openFile(StorePath(cfg), log)
 	}
 	options, err := DatabaseOptions(cfg, log)
 	if err != nil {

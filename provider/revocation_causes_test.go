@@ -201,6 +201,11 @@ var causes = []terminationCause{
 	{"administrator: all users", storage.ReasonAdmin, allSessionsEnded, allClients, func(h *scenario) {
 		h.MustAdmin(http.MethodPost, "/logouts", `{"all_users":true}`)
 	}, nil},
+	{"store restored from a backup", storage.ReasonRestore, "xx xx x xx~ x xx xx x x", allClients, func(h *scenario) {
+		if _, err := h.Provider.BeginEpoch(h.t.Context(), "admin", nil); err != nil {
+			h.t.Fatal(err)
+		}
+	}, nil},
 	{"user disabled", storage.ReasonUserDisabled, userDisabled, allClients, func(h *scenario) {
 		h.MustAdmin(http.MethodPost, "/users/alice/disable", "")
 	}, nil},

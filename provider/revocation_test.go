@@ -157,6 +157,7 @@ func TestEveryReasonIsInTheTable(t *testing.T) {
 		storage.ReasonOfflineAccessEnded,
 		storage.ReasonClientChanged,
 		storage.ReasonGroupLeft,
+		storage.ReasonRestore,
 	} {
 		if !slices.ContainsFunc(causes, func(c terminationCause) bool { return c.reason == reason }) {
 			t.Errorf("got no cause with reason %s in the table", reason)

@@ -11,7 +11,7 @@ import (
 // Event is one line of the audit trail. The trail is append-only, and each line contains the hash of the line before.
 //
 // The kinds are session.created, session.ended, client_session.ended, grant.ended, and those that begin with user.,
-// client., key. or delivery.
+// client., key., delivery. or store.
 type Event struct {
 	Seq     uint64            `json:"seq"`
 	At      time.Time         `json:"at"`

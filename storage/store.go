@@ -27,6 +27,7 @@ type Store interface {
 	Attempts
 	OneTimeLinks
 	InitialAccessTokens
+	Epochs
 
 	// Sweep removes up to limit records that have expired (tokens, used ids, used codes, grants, cutoffs, links,
 	// reports) and returns how many it removed. EndSessions, not Sweep, removes expired sessions.

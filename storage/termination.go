@@ -36,6 +36,7 @@ const (
 	ReasonUpstreamExpired    Reason = "upstream_expiry"      // session_expiry of the upstream has passed
 	ReasonUnlinked           Reason = "unlinked"             // the user unlinked the upstream account of the session
 	ReasonGroupLeft          Reason = "group_left"           // the user left a group that the client admits
+	ReasonRestore            Reason = "restore"              // the store was restored from a backup
 )
 
 // Cause says why and by whom sessions are ended.

@@ -74,6 +74,7 @@ var reasonTexts = map[string]string{
 	"upstream_expiry":      "reason.upstream_expiry",
 	"unlinked":             "reason.unlinked",
 	"group_left":           "reason.group_left",
+	"restore":              "reason.restore",
 }
 
 // reason returns the text of a reason, or nil for an unknown one.

@@ -119,6 +119,37 @@ func (r *Ring) Revoke(ctx context.Context, at time.Time, id, by string) error {
 	})
 }
 
+// Renew replaces all keys but the pairwise one, for a store that was restored from a backup. New signing keys sign at
+// once. The old ones stay published for the tokens that they have signed ([Config.MaxTokenLifetime]). Sealing and
+// derivation keys and signing keys that were pending are removed: codes, interactions and cookies that they have sealed
+// become invalid. by is the author for the audit trail.
+func (r *Ring) Renew(ctx context.Context, at time.Time, by string) error {
+	return r.update(ctx, at, func(e *edit) error {
+		e.by = by
+		for _, k := range e.keys {
+			isPending := StateOf(k.record, e.at) == Pending
+			if k.record.Use == UsePairwise || k.record.Use == UseSign && !isPending {
+				continue
+			}
+			k.record.RemovableAt = e.at
+			e.addEvent("key.revoked", k.record, nil)
+		}
+		e.cleanUp()
+		for _, alg := range e.ring.cfg.Algorithms {
+			k, err := e.create(keyKind{UseSign, alg}, e.at, "restore")
+			if err != nil {
+				return err
+			}
+			e.retirePredecessors(k)
+		}
+		if err := e.makeMissing(); err != nil {
+			return err
+		}
+		e.cleanUp()
+		return nil
+	})
+}
+
 // edit is a change of the keys, which is stored in one transaction.
 type edit struct {
 	ring       *Ring

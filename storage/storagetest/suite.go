@@ -43,6 +43,7 @@ func Run(t *testing.T, open func(t *testing.T) (s storage.Store, reopen func() s
 		eventTests,
 		otherRecordTests,
 		sweepTests,
+		epochTests,
 	} {
 		for name, test := range group {
 			t.Run(name, func(t *testing.T) {

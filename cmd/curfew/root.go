@@ -70,6 +70,7 @@ func (p *program) rootCommand() *cobra.Command {
 		p.configCommand(),
 		p.storeCommand(),
 		p.backupCommand(),
+		p.restoreCommand(),
 		p.checkCommand(),
 		p.healthcheckCommand(),
 		p.versionCommand(),

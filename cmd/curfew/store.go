@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"maps"
 	"os"
 	"slices"
@@ -13,7 +14,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/curfew-id/curfew/cmd/curfew/server"
-	"github.com/curfew-id/curfew/storage/bolt"
 	"github.com/curfew-id/curfew/storage/postgres"
 	"github.com/curfew-id/curfew/storage/transfer"
 )
@@ -72,7 +72,7 @@ func (p *program) copyStore(ctx context.Context, r copyRequest) error {
 		}
 		options.Password = strings.TrimSpace(string(text))
 	}
-	file, err := bolt.Open(bolt.Options{Path: path})
+	file, err := server.OpenFile(path, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return err
 	}

@@ -59,6 +59,9 @@ type Store struct {
 	flight       atomic.Pointer[flight]
 	halt         atomic.Pointer[halt] // the reason why the store writes nothing; nil: it writes
 
+	found Position // see FoundPosition
+	isNew bool
+
 	committer committer
 	queue     chan *job
 	closing   chan struct{}
@@ -118,7 +121,13 @@ func (s *Store) open() error {
 	}
 	s.db.Store(db)
 	s.committer.file = file
-	if err := recoverDamage(s.prepare); err != nil {
+	err = recoverDamage(func() error {
+		if err := s.findPosition(db); err != nil {
+			return unavailable(err)
+		}
+		return s.prepare()
+	})
+	if err != nil {
 		return errors.Join(err, db.Close())
 	}
 	return nil

@@ -51,8 +51,10 @@ type Server struct {
 	options              Options
 	log                  *slog.Logger
 	store                Store
-	file                 *bolt.Store // the store, if it is in a file; nil: it is in a database
-	backups              *schedule   // nil: no scheduled backups
+	file                 *bolt.Store   // the store, if it is in a file; nil: it is in a database
+	backups              *schedule     // nil: no scheduled backups
+	position             bolt.Position // the one that was written last
+	positionFailed       bool          // the last attempt to write it failed
 	egress               *egress.Client
 	selfRegisteredEgress *egress.Client // for clients that registered themselves
 	provider             *provider.Provider
@@ -244,6 +246,9 @@ func (s *Server) Run(ctx context.Context, reload <-chan os.Signal) error {
 	defer stopWork()
 	var workers sync.WaitGroup
 	workers.Go(func() { s.provider.Run(workCtx) })
+	if s.file != nil {
+		workers.Go(func() { s.keepPosition(workCtx) })
+	}
 	if s.backups != nil {
 		workers.Go(func() { s.runBackups(workCtx, s.backups) })
 	}
@@ -267,6 +272,9 @@ func (s *Server) Run(ctx context.Context, reload <-chan os.Signal) error {
 	err := listeners.Wait()
 	stopWork()
 	workers.Wait()
+	if s.file != nil {
+		s.writePosition(context.WithoutCancel(ctx))
+	}
 	return err
 }
 
@@ -310,14 +318,18 @@ func (s *Server) Close() {
 			l.Close() // Run has already closed it; closing twice does no harm
 		}
 	}
-	for _, e := range []*egress.Client{s.egress, s.selfRegisteredEgress} {
-		if e != nil {
-			e.Close()
-		}
-	}
+	s.closeEgress()
 	if s.store != nil {
 		if err := s.store.Close(); err != nil {
 			s.log.Error("store not closed", "err", err)
+		}
+	}
+}
+
+func (s *Server) closeEgress() {
+	for _, e := range []*egress.Client{s.egress, s.selfRegisteredEgress} {
+		if e != nil {
+			e.Close()
 		}
 	}
 }

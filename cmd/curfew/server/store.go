@@ -27,7 +27,11 @@ func StorePath(cfg *config.Config) string { return filepath.Join(string(cfg.Data
 // OpenStore opens the store that the configuration names: a PostgreSQL database, or the file in the data folder.
 func OpenStore(ctx context.Context, cfg *config.Config, log *slog.Logger) (Store, error) {
 	if cfg.Store.URL == "" {
-		return openFile(StorePath(cfg), log)
+		store, err := OpenFile(StorePath(cfg), log)
+		if err != nil {
+			return nil, err // not a Store that has a nil *bolt.Store
+		}
+		return store, nil
 	}
 	options, err := DatabaseOptions(cfg, log)
 	if err != nil {
@@ -81,8 +85,8 @@ func DatabaseOptions(cfg *config.Config, log *slog.Logger) (postgres.Options, er
 	return options, nil
 }
 
-// openFile opens the store in one file.
-func openFile(path string, log *slog.Logger) (Store, error) {
+// OpenFile opens the store in one file. It returns an error if the store is behind its position.
+func OpenFile(path string, log *slog.Logger) (*bolt.Store, error) {
 	store, err := bolt.Open(bolt.Options{Path: path, Log: log})
 	switch {
 	case errors.Is(err, storage.ErrLocked):
@@ -97,6 +101,9 @@ func openFile(path string, log *slog.Logger) (Store, error) {
 		}
 	case err != nil:
 		return nil, fmt.Errorf("open the store: %w", err)
+	}
+	if err := checkPosition(store, path); err != nil {
+		return nil, errors.Join(err, store.Close())
 	}
 	return store, nil
 }

@@ -106,8 +106,9 @@ func (p *program) backupCommand() *cobra.Command {
 			"the key file, which unwraps the private keys: `curfew key backup` copies it. " +
 			"Keep the two apart, or encrypt both.\n\n" +
 			"`curfew check FILE` checks a backup, and `curfew restore FILE` restores it.",
-		Example: "  curfew backup /backup/curfew.backup\n  curfew backup - --recipients-file vault.txt | ssh vault 'cat > curfew.age'",
-		Args:    cobra.ExactArgs(1),
+		Example: "  curfew backup /backup/curfew.backup\n" +
+			"  curfew backup - --recipients-file vault.txt | ssh vault 'cat > curfew.age'",
+		Args: cobra.ExactArgs(1),
 	}
 	e := addEncryptionFlags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {

@@ -64,7 +64,11 @@ func verifyStore(path string) (bolt.Contents, error) {
 	contents, err := bolt.Verify(path)
 	switch {
 	case errors.Is(err, storage.ErrLocked):
-		err = &exitError{code: exitFailed, err: err, hint: "`curfew backup FILE` works while the server runs; check that file"}
+		err = &exitError{
+			code: exitFailed,
+			err:  err,
+			hint: "`curfew backup FILE` works while the server runs; check that file",
+		}
 	case errors.Is(err, storage.ErrNewer):
 		err = &exitError{code: exitFailed, err: err, hint: "use the release that wrote it, or a newer one"}
 	}

@@ -171,7 +171,8 @@ func (c *Client) Diagnose(ctx context.Context, client string, probe bool) (Diagn
 	return call[Diagnosis](ctx, c, http.MethodGet, "/doctor", query, nil)
 }
 
-// Backup calls GET /backup. The caller closes the answer. Package storage/backup reads it and notices if it was cut short.
+// Backup calls GET /backup. The caller closes the answer. Package storage/backup reads it, and notices if it was cut
+// short.
 func (c *Client) Backup(ctx context.Context) (io.ReadCloser, error) {
 	return c.Raw(ctx, "/backup", nil)
 }

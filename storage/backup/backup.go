@@ -5,8 +5,8 @@
 //	…                        the file, Header.Size bytes
 //	…                        SHA-256 of everything before, 32 bytes
 //
-// The checksum stands at the end, because a backup is written while the store is read. It shows damage and a backup that
-// was cut short. It does not show that somebody changed the backup on purpose: encryption does (package archive).
+// The checksum stands at the end, because a backup is written while the store is read. It shows damage, and a backup
+// that was cut short. It does not show that somebody changed the backup on purpose: encryption does (package archive).
 package backup
 
 import (

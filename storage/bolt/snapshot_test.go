@@ -33,7 +33,8 @@ func TestSnapshotIsAStoreAsOfOneMoment(t *testing.T) {
 	defer s.Close()
 	put := func(name string) {
 		t.Helper()
-		if err := s.PutUser(t.Context(), storage.User{Subject: name, Name: name}, storage.Event{Kind: "user.created"}); err != nil {
+		u := storage.User{Subject: name, Name: name}
+		if err := s.PutUser(t.Context(), u, storage.Event{Kind: "user.created"}); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -48,7 +48,10 @@ func (l *loader) checkBackup() {
 		l.addSettingProblem("backup.recipients", "%v", err)
 	}
 	if c.Backup.Schedule != 0 && c.Store.URL != "" {
-		l.addSettingProblem("backup.schedule", "is for the store in the data folder; back up the database of store.url itself")
+		l.addSettingProblem(
+			"backup.schedule",
+			"is for the store in the data folder; back up the database of store.url itself",
+		)
 	}
 }
 

@@ -15,6 +15,7 @@ import (
 
 	"github.com/go-jose/go-jose/v4"
 
+	"github.com/curfew-id/curfew/provider/egress"
 	"github.com/curfew-id/curfew/provider/keys"
 	"github.com/curfew-id/curfew/provider/oauth"
 	"github.com/curfew-id/curfew/storage"
@@ -423,4 +424,33 @@ func TestUnreachableKeysAreNoFaultOfTheClient(t *testing.T) {
 	if a.header.Get("Retry-After") == "" {
 		t.Error("got no Retry-After")
 	}
+}
+
+// TestStrangersDoNotLearnWhatAJWKSURIAnswers: a client that registered itself names a jwks_uri. A URL without a document,
+// one with a document that is no key set and one with other keys give one answer.
+func TestStrangersDoNotLearnWhatAJWKSURIAnswers(t *testing.T) {
+	g := newRig(t)
+	s, other := mustSigner(t, "k1"), mustSigner(t, "k1")
+	g.mustClient("stranger", func(c *storage.Client) {
+		c.TokenEndpointAuthMethod, c.JWKSURI, c.Dynamic = "private_key_jwt", "https://inside.example/", true
+	})
+	answers := map[string]bool{}
+	for _, document := range []jwksDocument{nil, []byte("<html>"), other.set()} {
+		g.server.SelfFetch = document
+		a := g.withAssertion(s.sign(t, g.claimsFor("stranger")))
+		answers[strconv.Itoa(a.status)+a.header.Get("Retry-After")+a.body] = true
+	}
+	if len(answers) != 1 {
+		t.Errorf("got the answers %v, want one", answers)
+	}
+}
+
+// jwksDocument is the document at a jwks_uri; nil: there is none.
+type jwksDocument []byte
+
+func (d jwksDocument) FetchJSON(context.Context, string, int64, time.Duration) ([]byte, error) {
+	if d == nil {
+		return nil, &egress.Error{Class: egress.Status, Host: "inside.example"}
+	}
+	return d, nil
 }

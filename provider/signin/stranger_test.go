@@ -1,6 +1,7 @@
 package signin_test
 
 import (
+	"encoding/base64"
 	"net/http"
 	"net/url"
 	"strings"
@@ -115,5 +116,35 @@ func TestStrangerCannotChangeBehindAnOpenConsentPage(t *testing.T) {
 	}
 	if got := b.Submit(p, "decision", "allow").ResponseParams(t).Get("code"); got == "" {
 		t.Error("got no code after the second consent")
+	}
+}
+
+// TestStrangersDoNotLearnWhatARequestURIAnswers: a URL without a document, one with a web page, one with an object that
+// another key signed and one with the object of another client give one answer.
+func TestStrangersDoNotLearnWhatARequestURIAnswers(t *testing.T) {
+	o := providertest.MustStart(t, nil)
+	const requestURI = "https://evil.example/object"
+	o.MustAddStranger("evil", func(m *storage.Metadata) { m.RequestURIs = []string{requestURI} })
+	encode := func(text string) string { return base64.RawURLEncoding.EncodeToString([]byte(text)) }
+	answers := map[string]string{}
+	for name, document := range map[string]string{
+		"none":            "",
+		"a page":          "<html>inside</html>",
+		"a forged object": encode(`{"alg":"RS256"}`) + "." + encode(`{"iss":"evil"}`) + "." + encode("signature"),
+		"another client":  encode(`{"alg":"none"}`) + "." + encode(`{"iss":"shop"}`) + ".",
+		"not an object":   encode(`{"alg":"none"}`) + "." + encode(`[]`) + ".",
+	} {
+		if document != "" {
+			o.Clients.Publish(requestURI, document)
+		}
+		request := providertest.AuthorizeURL("evil", "prompt", "none", "request_uri", requestURI)
+		answer := o.Browser().Do(http.MethodGet, request, nil, nil).ResponseParams(t)
+		if answer.Get("error") != "invalid_request_uri" {
+			t.Errorf("%s: got %v, want invalid_request_uri", name, answer)
+		}
+		answers[answer.Encode()] = name
+	}
+	if len(answers) != 1 {
+		t.Errorf("got the answers %v, want one", answers)
 	}
 }

@@ -49,6 +49,9 @@ const (
 
 // Verify checks a compact JWS with the keys of a client and returns its payload. algs are the allowed algorithms.
 // Verify returns ErrSignature or ErrUnavailable.
+//
+// For a client that registered itself it returns ErrSignature also if the keys cannot be fetched. Otherwise strangers
+// could find out through Curfew whether a URL has a document.
 func (v Verifier) Verify(ctx context.Context, c *storage.Client, token string, algs []string) ([]byte, error) {
 	accepted := make([]jose.SignatureAlgorithm, len(algs))
 	for i, alg := range algs {
@@ -76,6 +79,9 @@ func (v Verifier) Verify(ctx context.Context, c *storage.Client, token string, a
 	// If the cached document does not contain the kid, the client may have added the key since: fetch it again.
 	for _, maxAge := range []time.Duration{maxJWKSAge, 0} {
 		jwks, err := fetch.FetchJSON(ctx, c.JWKSURI, maxJWKSBytes, maxAge)
+		if err != nil && c.Dynamic {
+			return nil, fmt.Errorf("%w: the client's jwks_uri cannot be fetched: %s", ErrSignature, err.Error())
+		}
 		if err != nil {
 			return nil, fmt.Errorf("%w: %w", ErrUnavailable, err)
 		}

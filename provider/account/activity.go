@@ -96,8 +96,8 @@ func (h *Handler) activityPage(w http.ResponseWriter, r *http.Request, v viewer)
 	return page, nil
 }
 
-// shownEventsAfter returns at least eventsPerPage of the user's events that the page shows, if there are so many, and
-// where the next page starts. next is empty on the last page.
+// shownEventsAfter returns at least eventsPerPage of the user's events that the page shows, if there are so many. next
+// is the parameter after of the next page. It is empty on the last page.
 func (h *Handler) shownEventsAfter(
 	ctx context.Context,
 	subject string,
@@ -124,7 +124,7 @@ func (h *Handler) shownEventsAfter(
 }
 
 // eventReports returns the report of each event, by the event's sequence number, and the browser of each session, by
-// the session's hash. The browser of an active session stands in the session, that of an ended one in its report. A
+// the session's hash. The record of an active session has its browser, and so has the report of an ended session. A
 // report is younger than the events of its session, so reports older than all events are not read.
 func (h *Handler) eventReports(
 	ctx context.Context,
@@ -144,12 +144,10 @@ func (h *Handler) eventReports(
 		deviceBySession[storage.SessionHash(s.ID)] = templates.ParseDevice(s.UserAgent)
 	}
 	oldest := slices.MinFunc(events, func(a, b storage.Event) int { return a.At.Compare(b.At) }).At
-	for after := ""; ; {
-		reports, next, err := h.Store.ListReports(
-			ctx,
-			storage.ReportFilter{Subject: v.user.Subject},
-			storage.Page{After: after},
-		)
+	filter := storage.ReportFilter{Subject: v.user.Subject}
+	var page storage.Page
+	for {
+		reports, next, err := h.Store.ListReports(ctx, filter, page)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -166,29 +164,36 @@ func (h *Handler) eventReports(
 				}
 			}
 		}
-		if after = next; next == "" {
+		if next == "" {
 			return reportByEvent, deviceBySession, nil
 		}
+		page.After = next
 	}
 }
 
 // coversSession reports whether the report is about a session or a client session, and not only about a grant.
 func coversSession(report storage.Report) bool { return !report.AuthTime.IsZero() }
 
-// findReport returns the report that the path names, if it is about the user. The bool is false if it is not, or if the
-// user is not signed in; then the answer is as requireViewer describes.
-func (h *Handler) findReport(w http.ResponseWriter, r *http.Request) (viewer, storage.Report, bool, error) {
-	v, ok, err := h.requireViewer(w, r)
+// findReport returns the report in the path. If ok is false and err is nil, the user is not signed in and findReport has
+// redirected to the sign-in page. A report about another user counts as not found.
+func (h *Handler) findReport(
+	w http.ResponseWriter,
+	r *http.Request,
+) (v viewer, report storage.Report, ok bool, err error) {
+	v, ok, err = h.requireViewer(w, r)
 	if !ok {
 		return v, storage.Report{}, false, err
 	}
-	report, err := h.Store.Report(r.Context(), r.PathValue("report"))
-	otherUser := err == nil && report.Subject != v.user.Subject
-	if otherUser || errors.Is(err, storage.ErrNotFound) {
-		return v, report, false, web.PageError{Status: http.StatusNotFound, Reason: "the user has no such report"}
+	notFound := web.PageError{Status: http.StatusNotFound, Reason: "the user has no such report"}
+	report, err = h.Store.Report(r.Context(), r.PathValue("report"))
+	if errors.Is(err, storage.ErrNotFound) {
+		return v, report, false, notFound
 	}
 	if err != nil {
 		return v, report, false, err
+	}
+	if report.Subject != v.user.Subject {
+		return v, report, false, notFound
 	}
 	return v, report, true, nil
 }
@@ -236,7 +241,7 @@ func (h *Handler) Report(w http.ResponseWriter, r *http.Request) error {
 }
 
 // ReportStatus handles GET /account/reports/{report}/status.json, which the page's script polls. Without a session it
-// answers 401, since a script cannot follow a redirect to the sign-in page.
+// answers 401, because a script cannot follow a redirect to the sign-in page.
 func (h *Handler) ReportStatus(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "no-store")
 	session, ok, err := h.Site.Session(r)
@@ -250,11 +255,14 @@ func (h *Handler) ReportStatus(w http.ResponseWriter, r *http.Request) {
 	}
 	report, err := h.Store.Report(r.Context(), r.PathValue("report"))
 	switch {
-	case errors.Is(err, storage.ErrNotFound), err == nil && report.Subject != session.Subject:
+	case errors.Is(err, storage.ErrNotFound):
 		w.WriteHeader(http.StatusNotFound)
 		return
 	case err != nil:
 		w.WriteHeader(http.StatusServiceUnavailable)
+		return
+	case report.Subject != session.Subject:
+		w.WriteHeader(http.StatusNotFound)
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")

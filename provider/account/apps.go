@@ -40,7 +40,8 @@ func (h *Handler) appsPage(w http.ResponseWriter, r *http.Request, v viewer) (te
 	if err != nil {
 		return page, err
 	}
-	grants, err := h.Store.ListGrants(ctx, v.user.Subject, "", false, h.Site.Now())
+	const allClients, offlineOnly = "", false
+	grants, err := h.Store.ListGrants(ctx, v.user.Subject, allClients, offlineOnly, h.Site.Now())
 	if err != nil {
 		return page, err
 	}
@@ -69,7 +70,8 @@ func (h *Handler) appsPage(w http.ResponseWriter, r *http.Request, v viewer) (te
 	for _, s := range sessions {
 		for _, clientSession := range s.ClientSessions {
 			app := findOrAdd(clientSession.Client)
-			if device := templates.ParseDevice(s.UserAgent); !slices.Contains(app.Devices, device) {
+			device := templates.ParseDevice(s.UserAgent)
+			if !slices.Contains(app.Devices, device) {
 				app.Devices = append(app.Devices, device)
 			}
 			if clientSession.LastUsed.After(app.LastUse) {
@@ -111,11 +113,12 @@ func (h *Handler) WithdrawConsent(w http.ResponseWriter, r *http.Request) error 
 		h.redirectWithNotice(w, "/account/applications", templates.NoticeNothing)
 		return nil
 	}
-	switch _, err := h.Store.Consent(r.Context(), v.user.Subject, client); {
-	case errors.Is(err, storage.ErrNotFound):
+	_, err = h.Store.Consent(r.Context(), v.user.Subject, client)
+	if errors.Is(err, storage.ErrNotFound) {
 		h.redirectWithNotice(w, "/account/applications", templates.NoticeOver)
 		return nil
-	case err != nil:
+	}
+	if err != nil {
 		return err
 	}
 	// The client's client sessions and offline access end with the consent. The user's sessions stay.

@@ -114,7 +114,8 @@ func (h *Handler) RenamePasskey(w http.ResponseWriter, r *http.Request) error {
 	if !ok {
 		return err
 	}
-	id, err := base64.RawURLEncoding.DecodeString(strings.TrimPrefix(form.Get("rename"), passkeyPrefix))
+	encodedID := strings.TrimPrefix(form.Get("rename"), passkeyPrefix)
+	id, err := base64.RawURLEncoding.DecodeString(encodedID)
 	if err != nil {
 		return h.pageExpired()
 	}

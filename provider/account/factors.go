@@ -42,7 +42,8 @@ func (h *Handler) requireFreshForm(
 	w http.ResponseWriter,
 	r *http.Request,
 ) (v viewer, form url.Values, ok bool, err error) {
-	if v, form, ok, err = h.requireForm(w, r); !ok {
+	v, form, ok, err = h.requireForm(w, r)
+	if !ok {
 		return v, nil, false, err
 	}
 	if !h.isFresh(v) {

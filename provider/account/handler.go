@@ -55,11 +55,11 @@ type Handler struct {
 	EmailChange   bool // users may change their own e-mail address
 	TOTP          *authn.TOTP
 	RecoveryCodes *authn.RecoveryCodes
-	Passkeys      *authn.Passkeys // nil: the issuer's host cannot have any
+	Passkeys      *authn.Passkeys // nil: the issuer's host cannot have passkeys
 
-	// RedirectToSignIn redirects to the sign-in page, which leads back to path.
+	// RedirectToSignIn redirects to the sign-in page. After the sign-in, the browser goes to path.
 	RedirectToSignIn func(w http.ResponseWriter, r *http.Request, path string) error
-	// RedirectToSignInAgain does the same for a user who is signed in and has to prove it again.
+	// RedirectToSignInAgain does the same, but a user who is signed in must authenticate again.
 	RedirectToSignInAgain func(w http.ResponseWriter, r *http.Request, path string) error
 	// LogoutView ends this browser's session and answers with the signed-out page.
 	LogoutView *logoutview.Handler
@@ -78,15 +78,15 @@ type viewer struct {
 	user    storage.User
 }
 
-// requireViewer returns the signed-in user. If the bool is false and the error is nil, it has written the answer: a
-// redirect to the sign-in page.
-func (h *Handler) requireViewer(w http.ResponseWriter, r *http.Request) (viewer, bool, error) {
-	session, ok, err := h.Site.Session(r)
+// requireViewer returns the signed-in user. If ok is false and err is nil, it has redirected to the sign-in page, because
+// the user is not signed in or the authentication does not meet the policy.
+func (h *Handler) requireViewer(w http.ResponseWriter, r *http.Request) (v viewer, ok bool, err error) {
+	session, signedIn, err := h.Site.Session(r)
 	if err != nil {
 		return viewer{}, false, err
 	}
 	required := authn.Required(h.Authn.Require)
-	if !ok || !authn.MeetsPolicy(session.ACR, session.AMR, required) { // the sign-in page asks for what is missing
+	if !signedIn || !authn.MeetsPolicy(session.ACR, session.AMR, required) {
 		returnPath := "/account"
 		if r.Method == http.MethodGet {
 			returnPath = r.URL.EscapedPath()
@@ -111,9 +111,9 @@ func (h *Handler) requireForm(w http.ResponseWriter, r *http.Request) (v viewer,
 	if err != nil {
 		return v, nil, false, err
 	}
-	var sealedFor storage.SessionID
-	_, err = h.Site.OpenInteraction(r, purposeAccount, values.Get("interaction"), &sealedFor)
-	if err != nil || sealedFor != v.session.ID {
+	var formSession storage.SessionID // the session for which the form was shown
+	_, err = h.Site.OpenInteraction(r, purposeAccount, values.Get("interaction"), &formSession)
+	if err != nil || formSession != v.session.ID {
 		return v, nil, false, web.PageError{
 			Text:    templates.ErrorAccountPageExpired,
 			LinkURL: h.Site.Path("/account"),
@@ -152,10 +152,11 @@ func (h *Handler) accountPage(w http.ResponseWriter, r *http.Request, v viewer) 
 // does not count as activity of the user.
 func (h *Handler) Probe(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "no-store")
-	switch _, ok, err := h.Site.Session(r); {
+	_, signedIn, err := h.Site.Session(r)
+	switch {
 	case err != nil:
 		w.WriteHeader(http.StatusServiceUnavailable)
-	case !ok:
+	case !signedIn:
 		w.WriteHeader(http.StatusUnauthorized)
 	default:
 		w.WriteHeader(http.StatusNoContent)
@@ -175,6 +176,9 @@ func (h *Handler) redirectWithNotice(w http.ResponseWriter, path string, notice 
 // sessions returns all active sessions of the user: this browser's first, then those with the latest activity.
 func (h *Handler) sessions(ctx context.Context, v viewer) ([]storage.Session, error) {
 	sessions, err := logoutview.AllSessions(ctx, h.Store, v.user.Subject, h.Site.Now())
+	if err != nil {
+		return nil, err
+	}
 	slices.SortFunc(sessions, func(a, b storage.Session) int {
 		switch {
 		case a.ID == v.session.ID:
@@ -184,7 +188,7 @@ func (h *Handler) sessions(ctx context.Context, v viewer) ([]storage.Session, er
 		}
 		return b.LastActive.Compare(a.LastActive)
 	})
-	return sessions, err
+	return sessions, nil
 }
 
 // apps returns a function that finds the app of a client id. It reads each client once. For a removed client the app's

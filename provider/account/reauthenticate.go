@@ -12,14 +12,14 @@ import (
 	"github.com/curfew-id/curfew/templates"
 )
 
-// reauthenticate checks the current password, since somebody else may use an unattended browser. The attempts count
-// towards the limits of sign-in. It returns a Problem for the form if the password is refused.
+// reauthenticate checks the current password, because somebody else may use an unattended browser. The limits of sign-in
+// attempts apply. If the password is refused, problem is set.
 func (h *Handler) reauthenticate(
 	r *http.Request,
 	v viewer,
 	form url.Values,
-) (authn.Authentication, templates.Problem, error) {
-	authentication, err := h.Authenticator.Authenticate(r.Context(), authn.Attempt{
+) (authentication authn.Authentication, problem templates.Problem, err error) {
+	authentication, err = h.Authenticator.Authenticate(r.Context(), authn.Attempt{
 		Form:    url.Values{authn.FieldPassword: form["current-password"]},
 		User:    &v.user,
 		At:      h.Site.Now(),

@@ -186,7 +186,7 @@ func (h *Handler) resetRequest(
 	return request
 }
 
-// unlock lifts the limit of sign-in attempts from the account: wrong guesses of the old password no longer matter.
+// unlock resets the counters of sign-in attempts at the account, because they counted guesses of the old password.
 func (h *Handler) unlock(r *http.Request, subject string) {
 	origin := authn.Origin{Address: h.Site.ClientAddress(r), Device: h.Site.Device(r, subject)}
 	if err := h.Limiter.Unlock(r.Context(), subject, origin); err != nil {

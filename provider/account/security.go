@@ -19,15 +19,16 @@ func (h *Handler) Security(w http.ResponseWriter, r *http.Request) error {
 	if !ok {
 		return err
 	}
-	return h.renderSecurity(w, r, v, func(*templates.SecurityPage) {})
+	addNoProblem := func(*templates.SecurityPage) {}
+	return h.renderSecurity(w, r, v, addNoProblem)
 }
 
-// renderSecurity writes the page. update adds the problems of a form that was just sent.
+// renderSecurity writes the page. addProblem adds the problem of a form that was just sent.
 func (h *Handler) renderSecurity(
 	w http.ResponseWriter,
 	r *http.Request,
 	v viewer,
-	update func(*templates.SecurityPage),
+	addProblem func(*templates.SecurityPage),
 ) error {
 	accountPage, err := h.accountPage(w, r, v)
 	if err != nil {
@@ -57,7 +58,7 @@ func (h *Handler) renderSecurity(
 	}
 	page.HasFactors = factors.HasSecondFactor()
 	page.MinPassword = h.Rules.MinLengthFor(page.HasFactors)
-	update(&page)
+	addProblem(&page)
 	web.PageHeaders(w, web.PagePolicy{FormsToSelf: true})
 	if page.PasswordProblem.Fault != "" || page.EmailProblem.Fault != "" {
 		w.WriteHeader(http.StatusUnprocessableEntity)
@@ -77,7 +78,8 @@ func (h *Handler) RemoveBackground(w http.ResponseWriter, r *http.Request) error
 
 // offlineAccess returns the user's background access, as pages show it.
 func (h *Handler) offlineAccess(ctx context.Context, subject string) ([]templates.OfflineAccess, error) {
-	grants, err := h.Store.ListGrants(ctx, subject, "", true, h.Site.Now())
+	const allClients, offlineOnly = "", true
+	grants, err := h.Store.ListGrants(ctx, subject, allClients, offlineOnly, h.Site.Now())
 	if err != nil {
 		return nil, err
 	}
@@ -193,9 +195,9 @@ func (h *Handler) ChangeEmail(w http.ResponseWriter, r *http.Request) error {
 // address.
 const fieldKeepBackground = "keep-background"
 
-// changeUser stores the user and ends sessions in one transaction. It also ends what an intruder could have: offline
-// access (unless the form keeps it) and one-time links. If this browser's session stays active, it gets a new cookie
-// secret.
+// changeUser stores the user and ends sessions in one transaction. An intruder could also have offline access and
+// one-time links, so changeUser ends them too; the form can keep offline access. If this browser's session stays active,
+// it gets a new cookie secret.
 func (h *Handler) changeUser(
 	w http.ResponseWriter,
 	r *http.Request,

@@ -60,7 +60,8 @@ func (h *Handler) sessionsPage(w http.ResponseWriter, r *http.Request, v viewer)
 		}
 		page.Sessions = append(page.Sessions, view)
 	}
-	grants, err := h.Store.ListGrants(ctx, v.user.Subject, "", false, h.Site.Now())
+	const allClients, offlineOnly = "", false
+	grants, err := h.Store.ListGrants(ctx, v.user.Subject, allClients, offlineOnly, h.Site.Now())
 	if err != nil {
 		return page, err
 	}
@@ -73,11 +74,11 @@ func (h *Handler) sessionsPage(w http.ResponseWriter, r *http.Request, v viewer)
 	return page, err
 }
 
-// offlineAccess returns what the page shows of an offline grant.
-func offlineAccess(g storage.Grant, name func(string) string) templates.OfflineAccess {
+// offlineAccess converts an offline grant to the form that pages show.
+func offlineAccess(g storage.Grant, appName func(clientID string) string) templates.OfflineAccess {
 	return templates.OfflineAccess{
 		ID:          g.ID,
-		Application: name(g.Client),
+		Application: appName(g.Client),
 		Device:      templates.ParseDevice(g.UserAgent),
 		Since:       g.Created,
 		LastUse:     g.LastUsed,
@@ -111,7 +112,7 @@ func (h *Handler) SignOut(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	// findSession returns the session with a hash, or none: a hash of another user's session is not found.
+	// findSession returns the id of the user's session with this hash. The result is empty if there is none.
 	findSession := func(hash string) []storage.SessionID {
 		for _, s := range sessions {
 			if storage.SessionHash(s.ID) == hash {
@@ -182,7 +183,8 @@ func (h *Handler) endSelected(
 	}
 	req := storage.EndRequest{Selector: storage.Selector{Sessions: ids}, Cause: h.cause(r, v, reason)}
 	if reason == storage.ReasonNotMe {
-		req.SecureUser(v.user.Subject, false) // also ends all offline access and one-time links
+		const keepOffline = false
+		req.SecureUser(v.user.Subject, keepOffline) // also ends one-time links
 	}
 	if slices.Contains(ids, v.session.ID) {
 		return h.endAndRender(w, r, v, storage.ScopeSession, req)
@@ -235,11 +237,13 @@ func (h *Handler) endAndReport(
 
 // endOffline ends one offline grant, if it is the user's.
 func (h *Handler) endOffline(w http.ResponseWriter, r *http.Request, v viewer, grantID, returnPath string) error {
-	grants, err := h.Store.ListGrants(r.Context(), v.user.Subject, "", true, h.Site.Now())
+	const allClients, offlineOnly = "", true
+	grants, err := h.Store.ListGrants(r.Context(), v.user.Subject, allClients, offlineOnly, h.Site.Now())
 	if err != nil {
 		return err
 	}
-	if !slices.ContainsFunc(grants, func(g storage.Grant) bool { return g.ID == grantID }) {
+	isOwnGrant := slices.ContainsFunc(grants, func(g storage.Grant) bool { return g.ID == grantID })
+	if !isOwnGrant {
 		h.redirectWithNotice(w, returnPath, templates.NoticeOver)
 		return nil
 	}

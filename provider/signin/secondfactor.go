@@ -113,7 +113,8 @@ func (h *Handler) needsSecondFactor(
 // enough. Its error is unmet_authentication_requirements if the request demands an acr that the user cannot reach
 // (OpenID Connect Core Unmet Authentication Requirements 1.0 §2).
 func (h *Handler) missingACR(ctx context.Context, req *authRequest, session *storage.Session) (string, error) {
-	if required := h.requiredACR(req); !authn.MeetsPolicy(session.ACR, session.AMR, required) {
+	required := h.requiredACR(req)
+	if !authn.MeetsPolicy(session.ACR, session.AMR, required) {
 		return required, nil
 	}
 	if req.ACR == "" || authn.Meets(session.ACR, req.ACR) {

@@ -16,8 +16,12 @@ func (h *Handler) sessionState(w http.ResponseWriter, r *http.Request, req *inte
 	if origin == "" {
 		return "" // the redirect URI has a private-use scheme; a native app cannot contain the OP iframe
 	}
-	return sessionState(req.ClientID, origin, h.Site.BrowserState(w, r), keys.Random("")[:16])
+	salt := keys.Random("")[:saltLength]
+	return sessionState(req.ClientID, origin, h.Site.BrowserState(w, r), salt)
 }
+
+// saltLength is the length of the salt of a session_state, in characters.
+const saltLength = 16
 
 // sessionState returns the hash of client, origin, browser state and salt in hex, followed by "." and the salt.
 func sessionState(client, origin, browserState, salt string) string {

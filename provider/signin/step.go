@@ -44,7 +44,7 @@ const (
 	stepFinish         step = iota // send the response to the client
 	stepSignIn                     // any user signs in
 	stepReauthenticate             // the user of the session signs in again
-	stepSecondFactor               // the user proves one thing more, or sets it up
+	stepSecondFactor               // the user proves a second factor, or sets it up
 	stepSelectAccount              // the user confirms the account of the session (prompt=select_account)
 	stepConfirmSignIn              // the user has just signed out of this client and confirms signing in again
 	stepRefuse                     // the client does not admit the user (admit_groups)
@@ -81,8 +81,8 @@ func (h *Handler) nextStep(r *http.Request, req *authRequest, session *storage.S
 	if user.Disabled {
 		return stepSignIn, nil
 	}
-	if req.HintSubject != "" && req.HintSubject != h.Minter.SubjectFor(user.Subject, req.clientRecord) {
-		return stepSignIn, nil // Core §3.1.2.1: the hint names another user
+	if !h.isRequestedUser(req, user) { // Core §3.1.2.1
+		return stepSignIn, nil
 	}
 	if !req.clientRecord.Admits(user) {
 		return stepRefuse, nil
@@ -116,7 +116,8 @@ func (h *Handler) nextStep(r *http.Request, req *authRequest, session *storage.S
 	return stepFinish, nil
 }
 
-// secondFactorOr returns stepSecondFactor if the session is too weak for the request, else otherwise.
+// secondFactorOr returns stepSecondFactor if the authentication of the session is too weak for the request. If not, it
+// returns the step otherwise.
 func (h *Handler) secondFactorOr(
 	r *http.Request,
 	req *authRequest,

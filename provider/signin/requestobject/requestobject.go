@@ -37,7 +37,7 @@ type Reader struct {
 	Fetcher     Fetcher
 	SelfFetcher Fetcher // for clients that registered themselves
 	Verifier    Verifier
-	Algs        []string // accepted signature algorithms if the client registered none; "none" is handled separately
+	Algs        []string // accepted signature algorithms; an unsigned request object needs none of them
 	Now         func() time.Time
 }
 
@@ -47,14 +47,15 @@ const (
 	clockSkew     = time.Minute // tolerated difference to the client's clock
 )
 
-// Merge sets the members of the request object, if there is one, on the parameters. On an error it returns the
-// parameters unchanged.
+// Merge returns the parameters with the members of the request object set on them. Without a request object, or on an
+// error, it returns the parameters unchanged.
 func (r *Reader) Merge(
 	ctx context.Context,
 	params url.Values,
 	findClient func(context.Context, string) (*storage.Client, error),
 ) (url.Values, error) {
-	token, requestURI := params.Get("request"), params.Get("request_uri")
+	token := params.Get("request")
+	requestURI := params.Get("request_uri")
 	if params.Get("registration") != "" {
 		return params, oauthError("registration_not_supported", "register the client first")
 	}
@@ -137,7 +138,8 @@ func (r *Reader) read(ctx context.Context, client *storage.Client, token string)
 // verify checks the header and the signature of the request object and returns its payload. An unsigned request object
 // is valid only if the client registered no algorithm or "none".
 func (r *Reader) verify(ctx context.Context, client *storage.Client, token string) ([]byte, error) {
-	if len(token) > maxObjectSize || strings.Count(token, ".") != 2 || !keys.IsCompactJWS(token) {
+	isJWT := strings.Count(token, ".") == 2 && keys.IsCompactJWS(token)
+	if !isJWT || len(token) > maxObjectSize {
 		return nil, invalidObject("the request object is not a JWT of at most 16 kB")
 	}
 	var header struct {
@@ -154,7 +156,8 @@ func (r *Reader) verify(ctx context.Context, client *storage.Client, token strin
 	default:
 		return nil, invalidObject("typ of the request object must be JWT or oauth-authz-req+jwt, or be left out")
 	}
-	if wantAlg := client.RequestObjectSigningAlg; wantAlg != "" && wantAlg != header.Alg {
+	registeredAlg := client.RequestObjectSigningAlg
+	if registeredAlg != "" && registeredAlg != header.Alg {
 		return nil, invalidObject("the request object is not signed as registered (request_object_signing_alg)")
 	}
 	if header.Alg == "none" {
@@ -234,8 +237,9 @@ func (r *Reader) merge(params url.Values, members map[string]any) (url.Values, e
 			}
 			text = string(raw)
 		}
-		mustEqual := name == "client_id" || name == "response_type"
-		if mustEqual && params.Get(name) != "" && params.Get(name) != text {
+		mustBeEqual := name == "client_id" || name == "response_type"
+		differs := params.Get(name) != "" && params.Get(name) != text
+		if mustBeEqual && differs {
 			return params, oauthError("invalid_request", name+" differs between the request object and the parameters")
 		}
 		merged.Set(name, text)

@@ -4,9 +4,9 @@
 //	curfew user, client, session … ──▶ Client ──▶ admin.sock ──▶ New ──▶ one file for each resource
 //
 // The API does not authenticate its callers: the mode of the socket protects it. Every change writes an audit line by
-// "admin". Terminations go through package logout; one transaction stores the change and ends the sessions. The API
-// refuses unknown members and query parameters and names the nearest known one. It limits the size of bodies. Failures
-// are answered as [Error].
+// "admin". Terminations go through package logout. One transaction stores a change and ends the sessions. The API
+// refuses unknown members and query parameters, and its error suggests the most similar known name. It limits the size
+// of bodies. The answer to a failed request is an [Error].
 //
 // openapi.yaml describes every route; a test compares the two.
 package admin
@@ -30,13 +30,13 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// actor is the author of administrative changes in the audit trail, where the OS user of the caller is not known.
+// actor is the author of administrative changes in the audit trail if the OS user of the caller is not known.
 const actor = "admin"
 
 // callerKey is the key of the caller's OS user in a context.
 type callerKey struct{}
 
-// WithCaller returns a context of requests from that OS user. The audit trail then says "admin:USER".
+// WithCaller returns a context for requests from this OS user. The author of their changes is "admin:USER".
 func WithCaller(ctx context.Context, osUser string) context.Context {
 	return context.WithValue(ctx, callerKey{}, osUser)
 }
@@ -84,16 +84,19 @@ type Keys interface {
 	AuditKey() storage.AuditKey
 }
 
-// Registrar makes client records from metadata (register.Registrar). The string that it returns is the client secret,
-// if it made or took a new one.
+// Registrar makes client records from metadata (register.Registrar). newSecret is empty if the client has no new secret.
 type Registrar interface {
-	NewClient(ctx context.Context, m storage.Metadata, secret string) (storage.Client, string, error)
+	NewClient(
+		ctx context.Context,
+		m storage.Metadata,
+		secret string,
+	) (c storage.Client, newSecret string, err error)
 	UpdateClient(
 		ctx context.Context,
 		old *storage.Client,
 		m storage.Metadata,
 		secret string,
-	) (storage.Client, string, error)
+	) (c storage.Client, newSecret string, err error)
 }
 
 // Refusals has the last refused requests of each client, newest first (web.RefusalLog).
@@ -162,7 +165,9 @@ func New(c Config) (http.Handler, error) {
 func notFound(mux *http.ServeMux, w http.ResponseWriter, r *http.Request) error {
 	var methods []string
 	for _, method := range []string{http.MethodGet, http.MethodPost, http.MethodPatch, http.MethodDelete} {
-		if _, pattern := mux.Handler(&http.Request{Method: method, Host: r.Host, URL: r.URL}); pattern != "/" {
+		_, pattern := mux.Handler(&http.Request{Method: method, Host: r.Host, URL: r.URL})
+		hasRoute := pattern != "/"
+		if hasRoute {
 			methods = append(methods, method)
 		}
 	}

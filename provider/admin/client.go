@@ -80,8 +80,9 @@ func (c *Client) send(ctx context.Context, method, path string, query url.Values
 	}
 	resp, err := (&http.Client{Transport: transport}).Do(req)
 	if err != nil {
-		if dial, ok := errors.AsType[*net.OpError](err); ok && dial.Op == "dial" {
-			return nil, fmt.Errorf("%w at %s: %w", ErrUnreachable, c.Socket, dial.Err)
+		opErr, ok := errors.AsType[*net.OpError](err)
+		if ok && opErr.Op == "dial" {
+			return nil, fmt.Errorf("%w at %s: %w", ErrUnreachable, c.Socket, opErr.Err)
 		}
 		return nil, fmt.Errorf("call %s %s: %w", method, path, err)
 	}
@@ -92,7 +93,7 @@ func (c *Client) send(ctx context.Context, method, path string, query url.Values
 	return nil, readError(resp, method, path)
 }
 
-// maxErrorBody is how much of an error's body the client reads, in bytes.
+// maxErrorBody is how many bytes of the body of an error answer the client reads.
 const maxErrorBody = 1 << 20
 
 // readError returns the *Error in an answer, or a plain error if the answer has none.
@@ -122,14 +123,14 @@ func call[T any](ctx context.Context, c *Client, method, path string, query url.
 	return out, err
 }
 
-// listAll returns all items of a listing. It reads the pages one after the other; unpack returns a page's items and
-// where the next page starts.
+// listAll returns all items of a listing, whose pages it reads one after the other. unpack returns the items of a page
+// and the parameter after of the next page.
 func listAll[T, L any](
 	ctx context.Context,
 	c *Client,
 	path string,
 	query url.Values,
-	unpack func(L) ([]T, string),
+	unpack func(L) (items []T, next string),
 ) iter.Seq2[T, error] {
 	return func(yield func(T, error) bool) {
 		pageQuery := url.Values{}
@@ -231,7 +232,7 @@ func (c *Client) Factors(ctx context.Context, user string) (FactorList, error) {
 	return call[FactorList](ctx, c, http.MethodGet, joinPath("users", user, "factors"), nil, nil)
 }
 
-// RemoveFactor calls DELETE /users/{user}/factors/{factor}. factor is the ID of one, or all.
+// RemoveFactor calls DELETE /users/{user}/factors/{factor}. factor is the ID of a factor, or "all".
 func (c *Client) RemoveFactor(ctx context.Context, user, factor string) (TerminationResult, error) {
 	return call[TerminationResult](ctx, c, http.MethodDelete, joinPath("users", user, "factors", factor), nil, nil)
 }

@@ -16,11 +16,11 @@ import (
 type ClientStore interface {
 	PutClient(ctx context.Context, c storage.Client, e ...storage.Event) error
 	Client(ctx context.Context, id string) (*storage.Client, error)
-	ListClients(ctx context.Context, p storage.Page) ([]*storage.Client, string, error)
+	ListClients(ctx context.Context, p storage.Page) (clients []*storage.Client, next string, err error)
 }
 
-// ClientRecord is a client in the API: its metadata and the state that Curfew keeps of it. Only the answer to a request
-// that stores a new secret has the secret.
+// ClientRecord is a client in the API: its metadata and its state. Only the answer to a request that stores a new secret
+// contains the secret.
 type ClientRecord struct {
 	storage.Metadata
 	Secret   string    `json:"client_secret,omitempty"`
@@ -52,14 +52,16 @@ func (a *api) findClient(ctx context.Context, id string) (*storage.Client, error
 	return c, explainNotFound(err, "client", id)
 }
 
-// splitSecret removes client_secret from members and returns it: it is not a field of storage.Metadata.
+// splitSecret removes client_secret from members and returns it, because storage.Metadata has no such field.
 func splitSecret(members map[string]json.RawMessage) (secret string, err error) {
-	if value, ok := members["client_secret"]; ok {
-		if err := decodeValue(value, &secret, "a string"); err != nil {
-			return "", invalid("client_secret", "is not a string")
-		}
-		delete(members, "client_secret")
+	value, hasSecret := members["client_secret"]
+	if !hasSecret {
+		return "", nil
 	}
+	if err := decodeValue(value, &secret, "a string"); err != nil {
+		return "", invalid("client_secret", "is not a string")
+	}
+	delete(members, "client_secret")
 	return secret, nil
 }
 
@@ -153,7 +155,7 @@ func (a *api) changeClient(w http.ResponseWriter, r *http.Request) error {
 
 // mergeMetadata returns m with the members of patch. A null removes a member (RFC 7396).
 func mergeMetadata(m storage.Metadata, patch map[string]json.RawMessage) (storage.Metadata, error) {
-	// The merge drops nulls, so a misspelt name with a null would look like success. All names are checked before.
+	// The merge removes nulls, so a misspelt name with a null would look like success. Check all names before.
 	patchBody, err := json.Marshal(patch)
 	if err != nil {
 		return m, err
@@ -170,11 +172,13 @@ func mergeMetadata(m storage.Metadata, patch map[string]json.RawMessage) (storag
 		return m, err
 	}
 	maps.Copy(members, patch)
-	maps.DeleteFunc(members, func(_ string, v json.RawMessage) bool { return string(v) == "null" })
-	if body, err = json.Marshal(members); err != nil {
+	isNull := func(_ string, value json.RawMessage) bool { return string(value) == "null" }
+	maps.DeleteFunc(members, isNull)
+	merged, err := json.Marshal(members)
+	if err != nil {
 		return m, err
 	}
-	return register.DecodeStrict(body)
+	return register.DecodeStrict(merged)
 }
 
 // rotateSecret gives the client a new secret and revokes the old one.

@@ -53,7 +53,7 @@ func (a *api) listDeliveries(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	f := storage.DeliveryFilter{
+	filter := storage.DeliveryFilter{
 		State:  storage.DeliveryState(values.Get("state")),
 		Client: values.Get("client"),
 		Report: values.Get("report"),
@@ -65,10 +65,10 @@ func (a *api) listDeliveries(w http.ResponseWriter, r *http.Request) error {
 		storage.DeliveryFailed,
 		storage.DeliveryCancelled,
 	}
-	if !slices.Contains(states, f.State) {
+	if !slices.Contains(states, filter.State) {
 		return invalid("state", "must be one of pending, done, failed and cancelled")
 	}
-	deliveries, next, err := a.Store.ListDeliveries(r.Context(), f, page)
+	deliveries, next, err := a.Store.ListDeliveries(r.Context(), filter, page)
 	if err != nil {
 		return err
 	}

@@ -24,7 +24,8 @@ type Diagnosis struct {
 	Clients  []ClientDiagnosis `json:"clients"`
 }
 
-// ClientDiagnosis says how one client can be notified of a logout, and how long trust would remain without that.
+// ClientDiagnosis says how Curfew can notify one client of a logout, and how long the client may trust a session that
+// has ended.
 type ClientDiagnosis struct {
 	Client         string     `json:"client"`
 	Name           string     `json:"name,omitempty"`
@@ -40,7 +41,7 @@ type ClientDiagnosis struct {
 
 	LastRefusal *web.ClientRefusal `json:"last_refusal,omitempty"` // since the server started
 	Problems    []string           `json:"problems,omitempty"`
-	Notes       []string           `json:"notes,omitempty"` // what is known about its framework; no problem
+	Notes       []string           `json:"notes,omitempty"` // advice about its framework, which is not a problem
 }
 
 // TrustLimit is how long one kind of trust can last after a termination, by the declarations of the client.
@@ -62,9 +63,9 @@ type Endpoint struct {
 // maxParallelProbes limits the endpoints that are probed at a time.
 const maxParallelProbes = 8
 
-// diagnose checks all clients, or the one that the query names. It posts an empty form to each back-channel logout URI,
-// which no client can mistake for a logout token. With probe=false it sends no request, and checks only whether the URI
-// may be called.
+// diagnose checks all clients, or the client in the query. It posts an empty form to each back-channel logout URI, which
+// no client can take for a logout token. With probe=false it sends no request, and checks only whether Curfew may call
+// the URI.
 func (a *api) diagnose(w http.ResponseWriter, r *http.Request) error {
 	values, err := parseQuery(r, "client", "probe")
 	if err != nil {
@@ -122,7 +123,8 @@ func (a *api) diagnose(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (a *api) allClients(ctx context.Context) (all []*storage.Client, err error) {
-	for page := (storage.Page{Limit: maxLimit}); ; {
+	page := storage.Page{Limit: maxLimit}
+	for {
 		clients, next, err := a.Store.ListClients(ctx, page)
 		if err != nil {
 			return nil, err
@@ -186,8 +188,9 @@ func (a *api) diagnoseClient(ctx context.Context, c *storage.Client, probe bool)
 		Problems:       coverage.Problems,
 		Notes:          confirmationNotes(c),
 	}
-	if c.Disabled {
-		d.Problems, d.Notes = nil, nil // a disabled client has no sessions and no tokens
+	if c.Disabled { // it has no sessions and no tokens
+		d.Problems = nil
+		d.Notes = nil
 		return d
 	}
 	for _, violation := range logout.CheckMaxHorizon(a.MaxTrustHorizon, c, a.Lifetimes) {
@@ -211,8 +214,8 @@ func (a *api) diagnoseClient(ctx context.Context, c *storage.Client, probe bool)
 	return d
 }
 
-// diagnoseSignIns adds what is known about the sign-ins to a client. A refused request is a problem only as long as no
-// user has signed in: later, any request with a wrong parameter would be one.
+// diagnoseSignIns adds the last refused request of a client. It is a problem only if no user has signed in yet:
+// otherwise, any request with a wrong parameter would be a problem.
 func (a *api) diagnoseSignIns(d *ClientDiagnosis, neverSignedIn bool) {
 	d.NeverSignedIn = neverSignedIn
 	refusals := a.Refusals.Of(d.Client)
@@ -239,8 +242,8 @@ var frameworkNotes = []struct{ path, note string }{
 		"restart: set `confirmations: untrusted` here"},
 }
 
-// confirmationNotes returns what the confirmations of a client may be worth. A client whose confirmations are untrusted
-// needs no note.
+// confirmationNotes returns the warnings about the confirmations of a client. A client with untrusted confirmations needs
+// none.
 func confirmationNotes(c *storage.Client) (notes []string) {
 	if c.HasUntrustedConfirmations() {
 		return nil
@@ -253,7 +256,7 @@ func confirmationNotes(c *storage.Client) (notes []string) {
 	return notes
 }
 
-// toTrustLimit rounds the bound up to full seconds.
+// toTrustLimit converts a bound to the form of the API, rounded up to full seconds.
 func toTrustLimit(bound logout.DeclaredBound) TrustLimit {
 	return TrustLimit{
 		Applies:   bound.Applies,

@@ -45,7 +45,7 @@ func explainNotFound(err error, kind, name string) error {
 	return explainNotFoundIn(err, kind, kind, name)
 }
 
-// explainNotFoundIn is explainNotFound for a field that does not have the name of the kind.
+// explainNotFoundIn is like explainNotFound, for a field whose name is not the kind of the record.
 func explainNotFoundIn(err error, field, kind, name string) error {
 	if errors.Is(err, storage.ErrNotFound) {
 		return &Error{
@@ -58,7 +58,8 @@ func explainNotFoundIn(err error, field, kind, name string) error {
 	return err
 }
 
-// toError turns any error into the error to answer. The answer to an unknown error has no details; the log has them.
+// toError converts an error to the error that the API answers. The answer to an unknown error has no details. They are in
+// the log.
 func toError(err error) *Error {
 	if apiErr, ok := errors.AsType[*Error](err); ok {
 		return apiErr
@@ -110,7 +111,7 @@ func (a *api) handleErrors(handle handler) http.Handler {
 	})
 }
 
-// writeJSON answers with value as JSON. It returns no error of the connection: a caller that has gone needs no answer.
+// writeJSON answers with value as JSON. It ignores errors of the connection, because then no caller waits for the answer.
 func writeJSON(w http.ResponseWriter, status int, value any) error {
 	body, err := json.Marshal(value)
 	if err != nil {

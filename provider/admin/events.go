@@ -14,7 +14,11 @@ import (
 // EventStore has the methods of the store that read and append the audit trail.
 type EventStore interface {
 	AppendEvents(ctx context.Context, e ...storage.Event) error
-	ListEvents(ctx context.Context, f storage.EventFilter, p storage.Page) ([]storage.Event, string, error)
+	ListEvents(
+		ctx context.Context,
+		f storage.EventFilter,
+		p storage.Page,
+	) (events []storage.Event, next string, err error)
 	EventRemoval(ctx context.Context) (string, error)
 }
 
@@ -51,7 +55,8 @@ func NewVerification(v *storage.TrailVerifier, err error, at time.Time) Verifica
 		HeadHash: v.Head,
 	}
 	if v.Removal != nil {
-		result.RemovedTo, result.RemovedAt = v.Removal.Seq, v.Removal.At
+		result.RemovedTo = v.Removal.Seq
+		result.RemovedAt = v.Removal.At
 	}
 	if trailErr, ok := errors.AsType[*storage.TrailError](err); ok {
 		result.Intact = false
@@ -97,7 +102,8 @@ func (a *api) resolveSubject(ctx context.Context, name string) (string, error) {
 		return "", nil
 	}
 	u, err := a.findUser(ctx, name)
-	if apiErr, ok := errors.AsType[*Error](err); ok && apiErr.Status == http.StatusNotFound {
+	apiErr, isAPIError := errors.AsType[*Error](err)
+	if isAPIError && apiErr.Status == http.StatusNotFound {
 		return name, nil
 	}
 	return u.Subject, err
@@ -208,12 +214,12 @@ func (a *api) verifyEvents(w http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 		if trailErr != nil {
-			// Retention may have removed lines meanwhile: then the trail begins elsewhere.
-			now, err := a.Store.EventRemoval(r.Context())
+			// Retention may have removed lines meanwhile. Then the trail begins with a later line: verify it again.
+			newRemoval, err := a.Store.EventRemoval(r.Context())
 			if err != nil {
 				return err
 			}
-			if now != removal {
+			if newRemoval != removal {
 				continue
 			}
 		}

@@ -24,9 +24,9 @@ const (
 	factorAll      = "all"
 )
 
-// Factor is one way in which a user can prove who they are, besides the password. It has no secrets.
+// Factor is a factor of a user besides the password. It has no secrets.
 type Factor struct {
-	ID       string    `json:"id"`   // names it in DELETE: of a passkey the credential ID, else the kind
+	ID       string    `json:"id"`   // its name in the path of DELETE: the credential ID of a passkey, else the kind
 	Kind     string    `json:"kind"` // passkey, totp, recovery_codes, remembered_browsers
 	Name     string    `json:"name,omitempty"`
 	Count    int       `json:"count,omitempty"` // of unused recovery codes and remembered browsers
@@ -80,8 +80,8 @@ func (a *api) listFactors(w http.ResponseWriter, r *http.Request) error {
 	return writeJSON(w, http.StatusOK, list)
 }
 
-// removeFactor removes one factor or all, and ends the user's sessions and offline access: who lost a phone may have
-// lost a signed-in browser with it.
+// removeFactor removes one factor or all, and ends the user's sessions and offline access: a user who lost a phone may
+// have lost a signed-in browser with it.
 func (a *api) removeFactor(w http.ResponseWriter, r *http.Request) error {
 	u, err := a.findUser(r.Context(), r.PathValue("user"))
 	if err != nil {
@@ -111,17 +111,20 @@ func (a *api) removeFactor(w http.ResponseWriter, r *http.Request) error {
 func removeFrom(f *storage.Factors, id string) (found bool) {
 	switch id {
 	case factorAll:
-		found = true // also if there is none: the sessions end all the same
+		found = true // even if the user has no factor, so that the sessions end
 		*f = storage.Factors{Subject: f.Subject, Revision: f.Revision}
 	case factorTOTP:
-		found, f.TOTP = f.TOTP != nil, nil
+		found = f.TOTP != nil
+		f.TOTP = nil
 	case factorRecovery:
-		found, f.RecoveryCodes = len(f.RecoveryCodes) > 0, nil
+		found = len(f.RecoveryCodes) > 0
+		f.RecoveryCodes = nil
 	case factorBrowser:
-		found = len(f.Browsers) > 0
+		found = len(f.Browsers) > 0 // ForgetBrowsers below removes them
 	default:
-		kept := slices.DeleteFunc(slices.Clone(f.Passkeys), func(p storage.Passkey) bool { return passkeyID(p) == id })
-		found, f.Passkeys = len(kept) < len(f.Passkeys), kept
+		hasID := func(p storage.Passkey) bool { return passkeyID(p) == id }
+		found = slices.ContainsFunc(f.Passkeys, hasID)
+		f.Passkeys = slices.DeleteFunc(slices.Clone(f.Passkeys), hasID)
 	}
 	if !f.HasSecondFactor() {
 		f.RecoveryCodes = nil

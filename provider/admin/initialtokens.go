@@ -22,8 +22,8 @@ type InitialAccessTokenStore interface {
 type InitialAccessToken struct {
 	Name     string          `json:"name"`
 	Token    string          `json:"token,omitempty"`    // only in the answer to the request that made it
-	Defaults json.RawMessage `json:"defaults,omitempty"` // metadata of its clients that they do not give themselves
-	UsesLeft int             `json:"uses_left"`          // registrations left; -1: unlimited
+	Defaults json.RawMessage `json:"defaults,omitempty"` // default metadata of the clients that it registers
+	UsesLeft int             `json:"uses_left"`          // further registrations that it allows; -1: unlimited
 	Created  time.Time       `json:"created"`
 	Expires  time.Time       `json:"expires,omitzero"`
 }
@@ -50,10 +50,10 @@ func (a *api) addInitialAccessToken(w http.ResponseWriter, r *http.Request) erro
 		request.MaxUses = 1
 	}
 	now := a.Now()
-	// The name is a segment of the token's path, so it must not be a dot segment.
-	isDotSegment := request.Name == "." || request.Name == ".."
+	// The name is a segment of the token's path, so it must not be empty or a dot segment.
+	isNoSegment := request.Name == "" || request.Name == "." || request.Name == ".."
 	switch {
-	case request.Name == "" || isDotSegment || checkText(request.Name, maxNameBytes) != nil:
+	case isNoSegment || checkText(request.Name, maxNameBytes) != nil:
 		return invalid("name", "is not 1 to %d characters that can be shown", maxNameBytes)
 	case request.MaxUses < -1:
 		return invalid("uses", "is not a number of registrations, or -1 for any number")

@@ -28,11 +28,11 @@ func (a *api) listRefusals(w http.ResponseWriter, r *http.Request) error {
 	return writeJSON(w, http.StatusOK, RefusalList{list})
 }
 
-// maxSearchedReports bounds how many reports are searched for clients that users have signed in to.
+// maxSearchedReports is the number of reports that neverSignedIn reads.
 const maxSearchedReports = 5000
 
 // neverSignedIn returns the clients of the list that have no client session and no entry in the newest reports: no
-// user has signed in to them, or not for long.
+// user has signed in to them, or not for a long time.
 func (a *api) neverSignedIn(ctx context.Context, clients []*storage.Client) (map[string]bool, error) {
 	never := map[string]bool{}
 	for _, c := range clients {

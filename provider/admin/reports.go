@@ -13,7 +13,11 @@ import (
 // ReportStore has the methods of the store that the routes of reports call.
 type ReportStore interface {
 	Report(ctx context.Context, id string) (storage.Report, error)
-	ListReports(ctx context.Context, f storage.ReportFilter, p storage.Page) ([]storage.Report, string, error)
+	ListReports(
+		ctx context.Context,
+		f storage.ReportFilter,
+		p storage.Page,
+	) (reports []storage.Report, next string, err error)
 }
 
 // Report is the report of one termination, with its trust horizon at the time of the request.
@@ -80,7 +84,8 @@ func (a *api) signReport(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// signingAlg returns ES256 if the provider has a key for it, since its signatures are short, else the first algorithm.
+// signingAlg returns ES256, whose signatures are short. If the provider has no key for it, signingAlg returns the first
+// algorithm that has one.
 func (a *api) signingAlg() string {
 	algs := a.Keys.Algorithms()
 	if slices.Contains(algs, keys.ES256) || len(algs) == 0 {
@@ -89,8 +94,8 @@ func (a *api) signingAlg() string {
 	return algs[0]
 }
 
-// reportEvents returns the audit events that a report names. The transaction of the termination has written them, so
-// they are not older than the termination.
+// reportEvents returns the audit events of a report. The transaction of the termination has written them, so they are
+// not older than the termination.
 func (a *api) reportEvents(ctx context.Context, report storage.Report) ([]storage.Event, error) {
 	var found []storage.Event
 	if len(report.Audit) == 0 {

@@ -92,8 +92,8 @@ func withWaitLimit(next handler) handler {
 	}
 }
 
-// withoutBody refuses requests with members in the body. Otherwise a caller that asks for a dry run, for example, would
-// believe that the route has obeyed.
+// withoutBody refuses requests with members in the body. It wraps routes that read no body: otherwise they would ignore
+// a member such as dry_run, and do what the caller did not want.
 func withoutBody(next handler) handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		if err := readBody(w, r, &struct{}{}); err != nil {
@@ -160,22 +160,23 @@ func parseQuery(r *http.Request, known ...string) (url.Values, error) {
 }
 
 // parsePage is parseQuery for listings, which also take the parameters after and limit.
-func parsePage(r *http.Request, known ...string) (url.Values, storage.Page, error) {
-	values, err := parseQuery(r, append(known, "after", "limit")...)
+func parsePage(r *http.Request, known ...string) (values url.Values, page storage.Page, err error) {
+	values, err = parseQuery(r, append(known, "after", "limit")...)
 	if err != nil {
 		return nil, storage.Page{}, err
 	}
-	page := storage.Page{After: values.Get("after"), Limit: defaultLimit}
+	page = storage.Page{After: values.Get("after"), Limit: defaultLimit}
 	if text := values.Get("limit"); text != "" {
-		n, err := strconv.Atoi(text)
-		if err != nil || n < 1 || n > maxLimit {
+		limit, err := strconv.Atoi(text)
+		if err != nil || limit < 1 || limit > maxLimit {
 			return nil, storage.Page{}, invalid("limit", "is not a number from 1 to %d", maxLimit)
 		}
-		page.Limit = n
+		page.Limit = limit
 	}
 	return values, page, nil
 }
 
+// parseBool parses a parameter that is true or false. A missing one counts as false.
 func parseBool(values url.Values, name string) (bool, error) {
 	switch values.Get(name) {
 	case "", "false":
@@ -186,6 +187,7 @@ func parseBool(values url.Values, name string) (bool, error) {
 	return false, invalid(name, "is not true or false")
 }
 
+// parseTime parses a parameter that is a time. For a missing one it returns the zero time.
 func parseTime(values url.Values, name string) (time.Time, error) {
 	text := values.Get(name)
 	if text == "" {

@@ -22,11 +22,11 @@ type SessionStore interface {
 	ListGrants(ctx context.Context, subject, client string, offlineOnly bool, at time.Time) ([]storage.Grant, error)
 }
 
-// Session is an active session in the API. It does not have the sid of its client sessions: a front-channel logout
-// needs nothing but the sid.
+// Session is an active session in the API. It does not contain the sids of its client sessions: with the sid alone,
+// anyone can end the client session at a client with front-channel logout.
 type Session struct {
 	ID             string           `json:"id"`
-	Hash           string           `json:"session"` // names the session in audit trail, reports and log
+	Hash           string           `json:"session"` // the name of the session in audit trail, reports and log
 	Subject        string           `json:"sub"`
 	User           string           `json:"user"` // login name
 	AuthTime       time.Time        `json:"auth_time"`
@@ -129,7 +129,7 @@ func (a *api) listSessions(w http.ResponseWriter, r *http.Request) error {
 	return writeJSON(w, http.StatusOK, list)
 }
 
-// showSession answers with the session and the trust horizon that would follow if it ended now.
+// showSession answers with the session and its trust horizon if it ended now.
 func (a *api) showSession(w http.ResponseWriter, r *http.Request) error {
 	values, err := parseQuery(r, "include_offline")
 	if err != nil {
@@ -149,17 +149,21 @@ func (a *api) showSession(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	grants, err := a.Store.ListGrants(ctx, s.Subject, "", false, now)
+	const allClients, offlineOnly = "", false
+	grants, err := a.Store.ListGrants(ctx, s.Subject, allClients, offlineOnly, now)
 	if err != nil {
 		return err
 	}
 	clients := map[string]*storage.Client{}
 	for _, id := range clientIDs(s, grants) {
-		if c, err := a.Store.Client(ctx, id); err == nil {
-			clients[id] = c
-		} else if !errors.Is(err, storage.ErrNotFound) {
+		c, err := a.Store.Client(ctx, id)
+		if errors.Is(err, storage.ErrNotFound) {
+			continue
+		}
+		if err != nil {
 			return err
 		}
+		clients[id] = c
 	}
 	options := logout.PreviewOptions{IncludeOffline: includeOffline, Lifetimes: a.Lifetimes}
 	horizon := logout.PreviewHorizon(s, clients, grants, now, options)

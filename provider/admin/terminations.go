@@ -17,7 +17,7 @@ type BulkLogoutStore interface {
 }
 
 // TerminationRequest selects the sessions to end: exactly one of Sessions, User and AllUsers, or Client alone, which
-// stands for all users. With Client, only the client sessions of that client end; the sessions stay.
+// selects all users. With Client, only the client sessions of that client end, and the sessions stay.
 type TerminationRequest struct {
 	Sessions       []string `json:"sessions,omitempty"` // ids
 	User           string   `json:"user,omitempty"`     // subject, login name or e-mail address
@@ -31,7 +31,7 @@ type TerminationRequest struct {
 // TerminationResult is the result of a termination or of a dry run.
 type TerminationResult struct {
 	DryRun bool `json:"dry_run,omitempty"`
-	// CauseID names the termination in the audit trail, in reports and in GET /logouts.
+	// CauseID is the name of the termination in the audit trail, in reports and in GET /logouts.
 	CauseID string                   `json:"cause_id,omitempty"`
 	EndedAt time.Time                `json:"ended_at,omitzero"` // the selected sessions are revoked from then on
 	Count   storage.TerminationCount `json:"count"`             // the sessions and grants that were selected
@@ -150,9 +150,10 @@ func (a *api) terminate(
 		return TerminationResult{}, err
 	}
 	count := result.Count
-	if result.More { // a bulk logout is counted afterwards, so that the count does not delay it
+	if result.More { // a bulk logout, which is counted afterwards so that the count does not delay it
 		bulk := storage.BulkLogout{Cause: cause, Selector: selector, StartedAt: result.EndedAt}
-		if count, err = a.Store.CountBulkLogout(ctx, bulk); err != nil {
+		count, err = a.Store.CountBulkLogout(ctx, bulk)
+		if err != nil {
 			return TerminationResult{}, fmt.Errorf("count bulk logout %s, which is in force: %w", cause.ID, err)
 		}
 	}

@@ -16,7 +16,7 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// User is a user in the API: one JSON object with the claims of Core §5.1 and the state that Curfew keeps of the user.
+// User is a user in the API: one JSON object with the claims of Core §5.1 and the state of the user.
 type User struct {
 	Subject       string         `json:"sub"`
 	Name          string         `json:"preferred_username"`
@@ -42,9 +42,9 @@ func (u User) MarshalJSON() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	withoutBrace := fields[:len(fields)-1]
-	object := append(withoutBrace, ',')
-	return append(object, claims[1:]...), nil
+	fieldsWithoutEnd := fields[:len(fields)-1]
+	claimsWithoutStart := claims[1:]
+	return slices.Concat(fieldsWithoutEnd, []byte(","), claimsWithoutStart), nil
 }
 
 // UnmarshalJSON decodes an object that MarshalJSON has encoded.
@@ -77,7 +77,7 @@ func toUser(u storage.User) User {
 // applyMembers checks the members of a request and sets them in u. A null removes a claim. The error has all problems.
 func applyMembers(u *storage.User, members map[string]json.RawMessage) error {
 	var problems register.Problems
-	u.Claims = maps.Clone(u.Claims) // the caller's map stays as it is
+	u.Claims = maps.Clone(u.Claims) // the caller may use the same map elsewhere
 	for _, name := range slices.Sorted(maps.Keys(members)) {
 		if err := applyMember(u, name, members[name]); err != nil {
 			problems = append(problems, register.Problem{Code: "invalid", Field: name, Text: err.Error()})
@@ -240,10 +240,13 @@ func checkURLClaim(v any) error {
 		return err
 	}
 	u, err := url.Parse(v.(string))
-	if err == nil && u.Host != "" && (u.Scheme == "https" || u.Scheme == "http") {
-		return nil
+	if err != nil || u.Host == "" {
+		return fmt.Errorf("is not an http or https URL")
 	}
-	return fmt.Errorf("is not an http or https URL")
+	if u.Scheme != "https" && u.Scheme != "http" {
+		return fmt.Errorf("is not an http or https URL")
+	}
+	return nil
 }
 
 var (
@@ -269,7 +272,7 @@ func isBirthdate(text string) bool {
 	if yearOnly {
 		return true
 	}
-	if monthAndDay, yearLeftOut := strings.CutPrefix(text, "0000"); yearLeftOut {
+	if monthAndDay, hasNoYear := strings.CutPrefix(text, "0000"); hasNoYear {
 		text = "2000" + monthAndDay // a leap year, which has every day
 	}
 	_, err := time.Parse(time.DateOnly, text)

@@ -1,6 +1,7 @@
 package admin
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -21,7 +22,7 @@ type UserStore interface {
 	PutUser(ctx context.Context, u storage.User, e ...storage.Event) error
 	User(ctx context.Context, subject string) (storage.User, error)
 	UserByLogin(ctx context.Context, login string) (storage.User, error)
-	ListUsers(ctx context.Context, p storage.Page) ([]storage.User, string, error)
+	ListUsers(ctx context.Context, p storage.Page) (users []storage.User, next string, err error)
 }
 
 // OneTimeLinkStore stores one-time links.
@@ -69,10 +70,12 @@ func (a *api) findUser(ctx context.Context, name string) (storage.User, error) {
 	if subjectErr != nil && !errors.Is(subjectErr, storage.ErrNotFound) {
 		return bySubject, subjectErr
 	}
-	if loginErr != nil { // not found
+	hasLogin := loginErr == nil
+	hasSubject := subjectErr == nil
+	if !hasLogin {
 		return bySubject, explainNotFound(subjectErr, "user", name)
 	}
-	if subjectErr == nil && bySubject.Subject != byLogin.Subject {
+	if hasSubject && bySubject.Subject != byLogin.Subject {
 		return byLogin, &Error{
 			Status: http.StatusConflict,
 			Code:   "ambiguous",
@@ -130,13 +133,15 @@ func (a *api) addUser(w http.ResponseWriter, r *http.Request) error {
 // maxSubjectLength is the longest subject, in ASCII characters (Core §2).
 const maxSubjectLength = 255
 
-// isValidSubject reports whether a text can be a subject: visible ASCII characters, and not a dot segment, since the
+// isValidSubject reports whether a text can be a subject: visible ASCII characters, and not a dot segment, because the
 // subject is a segment of the user's path in this API.
 func isValidSubject(text string) bool {
-	if text == "" || len(text) > maxSubjectLength || text == "." || text == ".." {
+	isNoSegment := text == "" || text == "." || text == ".."
+	if isNoSegment || len(text) > maxSubjectLength {
 		return false
 	}
-	return !strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r > '~' })
+	isInvisible := func(r rune) bool { return r <= ' ' || r > '~' }
+	return !strings.ContainsFunc(text, isInvisible)
 }
 
 // setPasswordHash checks a new password and sets its hash in u.
@@ -343,13 +348,11 @@ func (a *api) makeResetLink(w http.ResponseWriter, r *http.Request) error {
 	if err := readBody(w, r, &request); err != nil {
 		return err
 	}
-	lifetime := time.Duration(request.Lifetime) * time.Second
-	if request.Lifetime < 0 || request.Lifetime > int(maxResetLinkLifetime/time.Second) {
-		return invalid("lifetime", "is not a number of seconds up to %d", int(maxResetLinkLifetime/time.Second))
+	const maxSeconds = int(maxResetLinkLifetime / time.Second)
+	if request.Lifetime < 0 || request.Lifetime > maxSeconds {
+		return invalid("lifetime", "is not a number of seconds up to %d", maxSeconds)
 	}
-	if lifetime == 0 {
-		lifetime = resetLinkLifetime
-	}
+	lifetime := cmp.Or(time.Duration(request.Lifetime)*time.Second, resetLinkLifetime)
 	ctx := r.Context()
 	now := a.Now()
 	u, err := a.findUser(ctx, r.PathValue("user"))

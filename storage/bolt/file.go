@@ -53,8 +53,8 @@ func openFile(o Options) (db *bbolt.DB, info os.FileInfo, err error) {
 	return db, info, err
 }
 
-// A file of at least largeFile bytes is mapped at a size that it never reaches. Otherwise bbolt would map the file again
-// when it has grown past the mapping. It waits for all read transactions then, and all others wait for it: a backup
+// A file of at least largeFile bytes is mapped at a size that it never reaches. Otherwise bbolt would map it again when
+// it has grown past the mapping. It waits for all read transactions then, and all others wait for it: a backup
 // would stop the store. The mapping takes addresses, not memory. A smaller file is read in a moment.
 const (
 	largeFile    = 16 << 20

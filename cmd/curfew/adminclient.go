@@ -12,8 +12,7 @@ import (
 	"github.com/curfew-id/curfew/provider/admin"
 )
 
-// adminClient returns a client of the admin API. The API listens on the server's socket in the data folder, which the
-// configuration names.
+// adminClient returns a client of the admin API. The API listens on a socket in the data folder of the configuration.
 func (p *program) adminClient() (*admin.Client, error) {
 	cfg, err := p.loadConfig()
 	if err != nil {
@@ -22,7 +21,8 @@ func (p *program) adminClient() (*admin.Client, error) {
 	return &admin.Client{Socket: server.SocketPath(string(cfg.Data))}, nil
 }
 
-// withExitCode wraps an error of an API call in an exitError: an exit code and, for some errors, a hint what to do.
+// withExitCode wraps an error of an API call in an exitError. It has an exit code and, for some errors, a hint how to
+// fix the error.
 func withExitCode(err error) error {
 	var apiErr *admin.Error
 	switch {
@@ -56,7 +56,7 @@ func withExitCode(err error) error {
 	return &exitError{code: code, err: errors.Join(problems...)}
 }
 
-// ask makes one call of the admin API and prints the result: as JSON with -o json, else with print.
+// ask makes one call of the admin API and prints the result: as JSON with -o json, or else with print.
 func ask[T any](
 	ctx context.Context,
 	p *program,

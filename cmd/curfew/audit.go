@@ -101,7 +101,8 @@ func (p *program) showAudit(ctx context.Context, f auditFilter) error {
 			return withExitCode(err)
 		}
 		defer lines.Close()
-		if _, err = io.Copy(p.stdout, lines); err != nil {
+		_, err = io.Copy(p.stdout, lines)
+		if err != nil {
 			return fmt.Errorf("copy the audit lines; the last ones are missing: %w", err)
 		}
 		return nil
@@ -138,8 +139,8 @@ func detailJSON(detail map[string]string) string {
 	return string(text)
 }
 
-// parseTimeFlag parses the value of a flag: a date, a time, or an age such as 7d. It returns the time in RFC 3339, as
-// the API takes it, and "" for an empty value.
+// parseTimeFlag parses the value of a flag: a date, a time, or an age such as 7d. It returns the time in RFC 3339,
+// which the API requires. For an empty value it returns "".
 func parseTimeFlag(flag, text string, now time.Time) (string, error) {
 	if text == "" {
 		return "", nil

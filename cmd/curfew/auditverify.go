@@ -94,11 +94,11 @@ func (p *program) verifyTrail(ctx context.Context, args []string, since, keyFile
 		v, err := c.VerifyEvents(ctx, since)
 		return v, withExitCode(err)
 	}
-	v := storage.TrailVerifier{AnyStart: true}
-	var err error
-	if v.Key, err = p.auditKey(keyFile); err != nil {
+	key, err := p.auditKey(keyFile)
+	if err != nil {
 		return admin.Verification{}, err
 	}
+	v := storage.TrailVerifier{Key: key, AnyStart: true}
 	if since != "" {
 		checkpoint, err := storage.ParseCheckpoint(since, v.Key)
 		if err != nil {
@@ -160,8 +160,8 @@ func verifyLines(v *storage.TrailVerifier, lines io.Reader) (broken, err error) 
 		if err := json.Unmarshal(scanner.Bytes(), &e); err != nil {
 			return nil, usageErrorf("line %d is not a line of an audit trail: %w", n, err)
 		}
-		if broken := v.Add(e); broken != nil {
-			return broken, nil
+		if trailErr := v.Add(e); trailErr != nil {
+			return trailErr, nil
 		}
 	}
 	if err := scanner.Err(); err != nil {

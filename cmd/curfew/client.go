@@ -38,29 +38,32 @@ type clientFlags struct {
 	secretStdin bool
 }
 
-func (m *clientFlags) addFlags(cmd *cobra.Command) {
-	m.addMetadataFlags(cmd)
-	m.addFileFlag(cmd, "client metadata")
+func (f *clientFlags) addFlags(cmd *cobra.Command) {
+	f.addMetadataFlags(cmd)
+	f.addFileFlag(cmd, "client metadata")
 	cmd.Flags().BoolVar(
-		&m.secretStdin,
+		&f.secretStdin,
 		"secret-stdin",
 		false,
 		"read the client_secret, of at least 32 characters, from stdin",
 	)
 }
 
-// collect returns the client metadata that the flags, the file and stdin give.
-func (m *clientFlags) collect(p *program) (map[string]any, error) {
-	if m.secretStdin && m.file == "-" {
+// collect returns the client metadata from the flags, the file and stdin.
+func (f *clientFlags) collect(p *program) (map[string]any, error) {
+	if f.secretStdin && f.file == "-" {
 		return nil, usageErrorf("stdin cannot be both the file and the secret")
 	}
-	metadata, err := m.recordFields.collect(p)
-	if err != nil || !m.secretStdin {
+	metadata, err := f.recordFields.collect(p)
+	if err != nil || !f.secretStdin {
 		return metadata, err
 	}
 	secret, err := io.ReadAll(io.LimitReader(p.stdin, maxInput))
+	if err != nil {
+		return nil, fmt.Errorf("read the secret from stdin: %w", err)
+	}
 	metadata["client_secret"] = strings.TrimRight(string(secret), "\r\n")
-	return metadata, err
+	return metadata, nil
 }
 
 // showClient prints the stored record. The API returns a secret only when it has just stored that secret.
@@ -113,13 +116,15 @@ func (p *program) clientAdd() *cobra.Command {
 	return cmd
 }
 
-// applyPreset returns the preset's metadata for the app at appURL, with given on top, and prints what to set in the
-// app. Without a preset it returns given.
+// applyPreset returns the preset's metadata for the app at appURL, and prints the settings for the app. A field in
+// given replaces the field of the preset. Without a preset, applyPreset returns given.
 func (p *program) applyPreset(presetName, appURL string, given map[string]any) (map[string]any, error) {
-	if (presetName == "") != (appURL == "") {
+	hasPreset := presetName != ""
+	hasURL := appURL != ""
+	if hasPreset != hasURL {
 		return nil, usageErrorf("--preset and --url go together")
 	}
-	if presetName == "" {
+	if !hasPreset {
 		return given, nil
 	}
 	preset, err := findPreset(presetName)

@@ -19,7 +19,7 @@ const (
 	exitUnreachable = 4 // no server answers at the socket
 )
 
-// exitError is an error with its exit code and, optionally, a hint what to do.
+// exitError is an error with its exit code and, optionally, a hint how to fix it.
 type exitError struct {
 	code int
 	err  error

@@ -10,8 +10,8 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// horizonFields describes the three parts of a trust horizon, a line for each. The parts are never merged: each says
-// something else about trust that remains.
+// horizonFields returns a line for each of the three parts of a trust horizon, and one for offline access. The parts
+// are not merged, because they are about different kinds of trust.
 func horizonFields(e logout.Estimate) [][2]string {
 	return [][2]string{
 		{"op", formatHorizonPart(e.OP, e.At)},
@@ -21,16 +21,17 @@ func horizonFields(e logout.Estimate) [][2]string {
 	}
 }
 
-// formatHorizonPart counts the entries of one part of the horizon as of a time: how many are over, expire by
-// themselves, or are unknown.
+// formatHorizonPart returns the counts of entries in one part of the horizon at a time: those that are over, those that
+// expire by themselves, and those whose expiry is unknown.
 func formatHorizonPart(part logout.HorizonPart, at time.Time) string {
 	if part.Entries == 0 {
 		return "none"
 	}
 	var counts []string
-	if part.Complete() {
+	switch {
+	case part.Complete():
 		counts = append(counts, "over")
-	} else if part.Over > 0 {
+	case part.Over > 0:
 		counts = append(counts, fmt.Sprintf("%d over", part.Over))
 	}
 	if part.Expiring > 0 {
@@ -48,7 +49,7 @@ func formatHorizonPart(part logout.HorizonPart, at time.Time) string {
 	return strings.Join(counts, "; ")
 }
 
-// roundUpToSecond rounds up: the time on the screen must not be shorter than the real one.
+// roundUpToSecond rounds up, because the displayed time must not be shorter than the real one.
 func roundUpToSecond(d time.Duration) time.Duration {
 	if d%time.Second != 0 {
 		d = d.Truncate(time.Second) + time.Second
@@ -63,7 +64,7 @@ func entryHeader() []string {
 // entryCells returns the table row of a report entry, in the order of entryHeader.
 func entryCells(e storage.ReportEntry) []string {
 	expires := formatTime(e.ExpiresAt)
-	if e.Trust == storage.TrustConfirmed {
+	if e.Trust == storage.TrustConfirmed { // the client has ended the session before
 		expires = ""
 	}
 	return []string{

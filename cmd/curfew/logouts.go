@@ -75,7 +75,7 @@ func (p *program) logoutList() *cobra.Command {
 	return cmd
 }
 
-// terminationKind names what ended: a session, a client session or, outside sessions, a grant.
+// terminationKind returns the kind of the termination: of a session, a client session, or a grant without a session.
 func terminationKind(r storage.Report) string {
 	switch {
 	case r.WholeSession:
@@ -257,7 +257,8 @@ func (s *deliverySelection) apply(
 	act func(context.Context, *admin.Client, string) (admin.Delivery, error),
 ) error {
 	byState := s.failed || s.pending
-	if byState == (len(ids) > 0) {
+	byID := len(ids) > 0
+	if byState == byID {
 		return &exitError{
 			code: exitUsage,
 			err:  usageErrorf("no delivery selected: give delivery ids, or --failed for all failed ones"),
@@ -321,7 +322,8 @@ func (p *program) logoutRetry() *cobra.Command {
 			)
 		},
 	}
-	selection.addFlags(cmd, true)
+	const withPending = true
+	selection.addFlags(cmd, withPending)
 	return cmd
 }
 
@@ -341,7 +343,8 @@ func (p *program) logoutCancel() *cobra.Command {
 			)
 		},
 	}
-	selection.addFlags(cmd, false)
+	const withPending = false
+	selection.addFlags(cmd, withPending)
 	return cmd
 }
 

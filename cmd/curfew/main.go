@@ -3,7 +3,7 @@
 //	curfew serve ──▶ config ──▶ storage/bolt ──▶ provider ──▶ listeners
 //	curfew user, client, session … ──▶ admin.sock in the data folder ──▶ the serving process
 //
-// It owns wiring, configuration and the commands. Protocol rules stand in package provider.
+// It contains the wiring, the configuration and the commands. Package provider contains the protocol rules.
 package main
 
 import (

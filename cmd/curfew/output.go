@@ -22,7 +22,7 @@ func (p *program) printTable(header []string, rows [][]string) error {
 	return terminal.PrintTable(p.stdout, header, rows)
 }
 
-// printFields writes name and value of each pair on a line of its own. It leaves out pairs without a value.
+// printFields writes a line with name and value for each pair. It omits pairs without a value.
 func (p *program) printFields(pairs [][2]string) error {
 	return terminal.PrintFields(p.stdout, pairs)
 }

@@ -6,9 +6,8 @@ import (
 	"strings"
 )
 
-// preset has the facts about one framework for relying parties: the paths that it uses below the app's URL, the client
-// metadata that fits it, and the settings that the app needs. docs/applications.md lists the presets; a test compares
-// the two.
+// preset describes one framework for relying parties: its paths below the app's URL, the client metadata for it, and
+// the settings that the app needs. docs/applications.md lists the presets, and a test compares both lists.
 type preset struct {
 	name      string
 	framework string
@@ -17,9 +16,9 @@ type preset struct {
 	postLogoutPath  string
 	backchannelPath string // empty: the framework has no back channel
 
-	metadata     map[string]any // all client metadata but the URIs
-	appSettings  []string       // the settings to make in the app
-	confirmation string         // what the framework's answer to a logout token proves
+	metadata     map[string]any // all client metadata except the URIs
+	appSettings  []string       // settings for the app
+	confirmation string         // the meaning of the framework's answer to a logout token
 }
 
 const confirmationNone = "It has no back channel: trust lasts until its session or tokens expire."
@@ -146,7 +145,7 @@ func presetNames() []string {
 	return names
 }
 
-// clientMetadata returns the client metadata of an app that uses the framework and stands at url.
+// clientMetadata returns the client metadata of an app at url that uses the framework.
 func (p preset) clientMetadata(url string) map[string]any {
 	url = strings.TrimSuffix(url, "/")
 	metadata := map[string]any{

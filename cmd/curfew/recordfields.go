@@ -14,15 +14,15 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// recordFields collects the fields of a user or client from a JSON file and from flags. A flag wins over the file.
-// Only the server validates the fields.
+// recordFields collects the fields of a user or client from a JSON file and from flags. A flag replaces the field of
+// the file. Only the server validates the fields.
 type recordFields struct {
 	file       string
 	unset      []string       // fields to remove
 	flagValues map[string]any // by field name
 }
 
-// addFileFlag adds --file. content names what the file has.
+// addFileFlag adds --file. content describes the content of the file, for the help text.
 func (m *recordFields) addFileFlag(cmd *cobra.Command, content string) {
 	cmd.Flags().StringVar(&m.file, "file", "", "read "+content+" as a JSON object from `FILE`, or stdin for -")
 }
@@ -93,7 +93,7 @@ func (m *recordFields) collect(p *program) (map[string]any, error) {
 type fieldFlag struct {
 	fields *recordFields
 	name   string       // of the field
-	kind   reflect.Kind // reflect.Struct stands for any JSON value
+	kind   reflect.Kind // of the field; reflect.Struct means any JSON value
 }
 
 // Set implements pflag.Value.
@@ -153,18 +153,18 @@ func (p *program) printRecord(v any) error {
 	if err != nil {
 		return fmt.Errorf("show record: %w", err)
 	}
-	d := json.NewDecoder(bytes.NewReader(body))
-	if _, err := d.Token(); err != nil {
+	decoder := json.NewDecoder(bytes.NewReader(body))
+	if _, err := decoder.Token(); err != nil { // the opening brace
 		return fmt.Errorf("show record: %w", err)
 	}
 	var pairs [][2]string
-	for d.More() {
-		name, err := d.Token()
+	for decoder.More() {
+		name, err := decoder.Token()
 		if err != nil {
 			return fmt.Errorf("show record: %w", err)
 		}
 		var value json.RawMessage
-		if err := d.Decode(&value); err != nil {
+		if err := decoder.Decode(&value); err != nil {
 			return fmt.Errorf("show record: %w", err)
 		}
 		pairs = append(pairs, [2]string{fmt.Sprint(name), plainJSON(value)})

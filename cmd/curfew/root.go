@@ -15,7 +15,7 @@ type program struct {
 	stdin   io.Reader
 	stdout  io.Writer
 	stderr  io.Writer
-	environ []string // as of os.Environ
+	environ []string // in the form of os.Environ
 
 	configFile string // --config
 	format     string // -o: table or json
@@ -122,14 +122,15 @@ func (p *program) loadConfig() (*config.Config, error) {
 	return cfg, err
 }
 
-// findConfigFile returns the file that --config or CURFEW_CONFIG names, else curfew.yaml in the working directory. It
-// returns "" if none is named and there is no curfew.yaml.
+// findConfigFile returns the file in --config, the file in CURFEW_CONFIG, or curfew.yaml in the working directory: the
+// first of them that there is. It returns "" if there is none.
 func (p *program) findConfigFile() string {
 	if p.configFile != "" {
 		return p.configFile
 	}
 	for _, variable := range p.environ {
-		if file, found := strings.CutPrefix(variable, "CURFEW_CONFIG="); found && file != "" {
+		file, isConfigFile := strings.CutPrefix(variable, "CURFEW_CONFIG=")
+		if isConfigFile && file != "" {
 			return file
 		}
 	}

@@ -17,7 +17,7 @@ import (
 const maxInput = 1 << 20
 
 // readPassword reads a new password: from stdin, or typed twice without echo. No command takes a password as an
-// argument, since every OS user can read the arguments of a process.
+// argument, because every OS user can read the arguments of a process.
 func (p *program) readPassword(fromStdin bool) (string, error) {
 	if fromStdin {
 		text, err := io.ReadAll(io.LimitReader(p.stdin, maxInput))

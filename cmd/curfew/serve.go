@@ -15,8 +15,8 @@ import (
 	"github.com/curfew-id/curfew/cmd/curfew/server"
 )
 
-// gcPercent is how much the heap may grow, in percent of the live heap, before Go collects garbage. The live heap is
-// small, since the records are in the memory-mapped store. With Go's default of 100, the collector would use a fifth
+// gcPercent is how much the heap may grow before Go collects garbage, in percent of the live heap. The live heap is
+// small, because the records are in the memory-mapped store. With Go's default of 100, the collector would use a fifth
 // of all CPU to free a few megabytes.
 const gcPercent = 400
 

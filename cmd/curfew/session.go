@@ -55,11 +55,12 @@ func (p *program) sessionList() *cobra.Command {
 	return cmd
 }
 
-// queryOf returns a query of alternating names and values. It leaves out names whose value is empty.
+// queryOf returns a query with the given parameters, as alternating names and values. It omits empty values.
 func queryOf(namesAndValues ...string) url.Values {
 	query := url.Values{}
 	for i := 0; i < len(namesAndValues); i += 2 {
-		name, value := namesAndValues[i], namesAndValues[i+1]
+		name := namesAndValues[i]
+		value := namesAndValues[i+1]
 		if value != "" {
 			query.Set(name, value)
 		}
@@ -150,8 +151,8 @@ func (p *program) sessionEnd() *cobra.Command {
 			if err := checkSessionSelection(request, all); err != nil {
 				return err
 			}
-			narrow := len(request.Sessions) > 0 || request.User != ""
-			g.yes = g.yes || narrow
+			isOneUser := len(request.Sessions) > 0 || request.User != ""
+			g.yes = g.yes || isOneUser // only a termination of many users needs a confirmation
 			return g.run(
 				cmd.Context(),
 				p,
@@ -174,8 +175,8 @@ func (p *program) sessionEnd() *cobra.Command {
 	return cmd
 }
 
-// checkSessionSelection refuses a `session end` that selects no session, or selects sessions in two ways. all is the
-// value of --all.
+// checkSessionSelection refuses a `session end` without a selection of sessions, or with several. all is the value of
+// --all.
 func checkSessionSelection(request admin.TerminationRequest, all bool) error {
 	selections := 0
 	for _, selected := range []bool{len(request.Sessions) > 0, request.User != "", request.AllUsers} {

@@ -30,8 +30,8 @@ func (g *confirmation) addFlags(cmd *cobra.Command) {
 	cmd.Flags().BoolVar(&g.yes, "yes", false, "do it without confirmation")
 }
 
-// run calls act after the operator has confirmed it, and shows the result. With --dry-run it only counts the sessions
-// that preview would end. preview selects the sessions that act ends.
+// run asks the operator for a confirmation, calls act and shows the result. preview must select the sessions that act
+// ends. With --dry-run, run only counts them.
 func (g *confirmation) run(
 	ctx context.Context,
 	p *program,
@@ -64,7 +64,7 @@ func (g *confirmation) run(
 }
 
 // endAndShow calls act and shows its result. A bulk logout revokes all its sessions at once and then queues the
-// notifications; on a terminal a progress bar shows for how many sessions they are queued.
+// notifications. On a terminal, a progress bar shows the number of sessions whose notifications are queued.
 func (p *program) endAndShow(
 	ctx context.Context,
 	act func(context.Context, *admin.Client) (admin.TerminationResult, error),

@@ -74,7 +74,8 @@ func (p *program) userAdd() *cobra.Command {
 			_, hasPassword := fields["password"]
 			mayPrompt := fromStdin || m.file == ""
 			if !hasPassword && !noPassword && mayPrompt {
-				if fields["password"], err = p.readPassword(fromStdin); err != nil {
+				fields["password"], err = p.readPassword(fromStdin)
+				if err != nil {
 					return err
 				}
 			}

@@ -46,7 +46,8 @@ func (p *program) logoutVerify() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if (keyFile == "") != unsigned {
+			hasKeys := keyFile != ""
+			if hasKeys == unsigned {
 				return &exitError{
 					code: exitUsage,
 					err:  usageErrorf("needs --jwks FILE, or --unsigned to verify no signature"),
@@ -54,8 +55,9 @@ func (p *program) logoutVerify() *cobra.Command {
 				}
 			}
 			var keys []byte
-			if keyFile != "" {
-				if keys, err = p.readInput(keyFile); err != nil {
+			if hasKeys {
+				keys, err = p.readInput(keyFile)
+				if err != nil {
 					return err
 				}
 			}
@@ -92,8 +94,8 @@ type expectedReport struct {
 	Subject string // empty: of any user
 }
 
-// reportAlgorithms are the algorithms that a provider signs reports with. All are asymmetric: with a symmetric one, who
-// can verify a report could also forge one.
+// reportAlgorithms are the algorithms that a provider signs reports with. All are asymmetric. With a symmetric one,
+// anyone who can verify a report could also forge one.
 var reportAlgorithms = []jose.SignatureAlgorithm{jose.RS256, jose.PS256, jose.ES256, jose.EdDSA}
 
 // verifyReport parses a signed report, verifies its signature with a JSON Web Key Set and checks that the report is
@@ -109,7 +111,8 @@ func verifyReport(text, keys []byte, want expectedReport) (verification, error) 
 		}
 	}
 	header := jws.Signatures[0].Protected
-	if typ, _ := header.ExtraHeaders[jose.HeaderType].(string); typ != logout.DocumentTyp {
+	typ, _ := header.ExtraHeaders[jose.HeaderType].(string)
+	if typ != logout.DocumentTyp {
 		return v, &exitError{
 			code: exitUsage,
 			err:  fmt.Errorf("not a report: its typ is %q, not %q", typ, logout.DocumentTyp),
@@ -117,7 +120,8 @@ func verifyReport(text, keys []byte, want expectedReport) (verification, error) 
 	}
 	payload := jws.UnsafePayloadWithoutVerification()
 	if keys != nil {
-		if payload, err = verifySignature(jws, header.KeyID, keys); err != nil {
+		payload, err = verifySignature(jws, header.KeyID, keys)
+		if err != nil {
 			return v, err
 		}
 		v.Signature = "valid"
@@ -141,7 +145,8 @@ func verifyReport(text, keys []byte, want expectedReport) (verification, error) 
 	return v, nil
 }
 
-func verifySignature(jws *jose.JSONWebSignature, kid string, keys []byte) ([]byte, error) {
+// verifySignature verifies the signature with the key kid of a JSON Web Key Set and returns the payload.
+func verifySignature(jws *jose.JSONWebSignature, kid string, keys []byte) (payload []byte, err error) {
 	var set jose.JSONWebKeySet
 	if err := json.Unmarshal(keys, &set); err != nil {
 		return nil, &exitError{code: exitUsage, err: fmt.Errorf("read the key set: %w", err)}
@@ -155,7 +160,7 @@ func verifySignature(jws *jose.JSONWebSignature, kid string, keys []byte) ([]byt
 				"sign the report again to use a current one",
 		}
 	}
-	payload, err := jws.Verify(matches[0])
+	payload, err = jws.Verify(matches[0])
 	if err != nil {
 		return nil, &exitError{
 			code: exitFailed,

@@ -174,8 +174,8 @@ func (h *Handler) eventReports(
 // coversSession reports whether the report is about a session or a client session, and not only about a grant.
 func coversSession(report storage.Report) bool { return !report.AuthTime.IsZero() }
 
-// findReport returns the report in the path. If ok is false and err is nil, the user is not signed in and findReport has
-// redirected to the sign-in page. A report about another user counts as not found.
+// findReport returns the report in the path. If ok is false and err is nil, the user is not signed in and findReport
+// has redirected to the sign-in page. A report about another user counts as not found.
 func (h *Handler) findReport(
 	w http.ResponseWriter,
 	r *http.Request,

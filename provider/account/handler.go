@@ -78,8 +78,8 @@ type viewer struct {
 	user    storage.User
 }
 
-// requireViewer returns the signed-in user. If ok is false and err is nil, it has redirected to the sign-in page, because
-// the user is not signed in or the authentication does not meet the policy.
+// requireViewer returns the signed-in user. If ok is false and err is nil, it has redirected to the sign-in page,
+// because the user is not signed in or the authentication does not meet the policy.
 func (h *Handler) requireViewer(w http.ResponseWriter, r *http.Request) (v viewer, ok bool, err error) {
 	session, signedIn, err := h.Site.Session(r)
 	if err != nil {

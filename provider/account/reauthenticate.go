@@ -12,8 +12,8 @@ import (
 	"github.com/curfew-id/curfew/templates"
 )
 
-// reauthenticate checks the current password, because somebody else may use an unattended browser. The limits of sign-in
-// attempts apply. If the password is refused, problem is set.
+// reauthenticate checks the current password, because somebody else may use an unattended browser. The limits of
+// sign-in attempts apply. If the password is refused, problem is set.
 func (h *Handler) reauthenticate(
 	r *http.Request,
 	v viewer,

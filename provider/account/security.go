@@ -196,8 +196,8 @@ func (h *Handler) ChangeEmail(w http.ResponseWriter, r *http.Request) error {
 const fieldKeepBackground = "keep-background"
 
 // changeUser stores the user and ends sessions in one transaction. An intruder could also have offline access and
-// one-time links, so changeUser ends them too; the form can keep offline access. If this browser's session stays active,
-// it gets a new cookie secret.
+// one-time links, so changeUser ends them too; the form can keep offline access. If this browser's session stays
+// active, it gets a new cookie secret.
 func (h *Handler) changeUser(
 	w http.ResponseWriter,
 	r *http.Request,

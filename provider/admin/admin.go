@@ -84,7 +84,8 @@ type Keys interface {
 	AuditKey() storage.AuditKey
 }
 
-// Registrar makes client records from metadata (register.Registrar). newSecret is empty if the client has no new secret.
+// Registrar makes client records from metadata (register.Registrar). newSecret is empty if the client has no new
+// secret.
 type Registrar interface {
 	NewClient(
 		ctx context.Context,

@@ -19,8 +19,8 @@ type ClientStore interface {
 	ListClients(ctx context.Context, p storage.Page) (clients []*storage.Client, next string, err error)
 }
 
-// ClientRecord is a client in the API: its metadata and its state. Only the answer to a request that stores a new secret
-// contains the secret.
+// ClientRecord is a client in the API: its metadata and its state. Only the answer to a request that stores a new
+// secret contains the secret.
 type ClientRecord struct {
 	storage.Metadata
 	Secret   string    `json:"client_secret,omitempty"`

@@ -63,9 +63,9 @@ type Endpoint struct {
 // maxParallelProbes limits the endpoints that are probed at a time.
 const maxParallelProbes = 8
 
-// diagnose checks all clients, or the client in the query. It posts an empty form to each back-channel logout URI, which
-// no client can take for a logout token. With probe=false it sends no request, and checks only whether Curfew may call
-// the URI.
+// diagnose checks all clients, or the client in the query. It posts an empty form to each back-channel logout URI,
+// which no client can take for a logout token. With probe=false it sends no request, and checks only whether Curfew may
+// call the URI.
 func (a *api) diagnose(w http.ResponseWriter, r *http.Request) error {
 	values, err := parseQuery(r, "client", "probe")
 	if err != nil {
@@ -242,8 +242,8 @@ var frameworkNotes = []struct{ path, note string }{
 		"restart: set `confirmations: untrusted` here"},
 }
 
-// confirmationNotes returns the warnings about the confirmations of a client. A client with untrusted confirmations needs
-// none.
+// confirmationNotes returns the warnings about the confirmations of a client. A client with untrusted confirmations
+// needs none.
 func confirmationNotes(c *storage.Client) (notes []string) {
 	if c.HasUntrustedConfirmations() {
 		return nil

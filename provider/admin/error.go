@@ -58,8 +58,8 @@ func explainNotFoundIn(err error, field, kind, name string) error {
 	return err
 }
 
-// toError converts an error to the error that the API answers. The answer to an unknown error has no details. They are in
-// the log.
+// toError converts an error to the error that the API answers. The answer to an unknown error has no details. They are
+// in the log.
 func toError(err error) *Error {
 	if apiErr, ok := errors.AsType[*Error](err); ok {
 		return apiErr
@@ -111,7 +111,8 @@ func (a *api) handleErrors(handle handler) http.Handler {
 	})
 }
 
-// writeJSON answers with value as JSON. It ignores errors of the connection, because then no caller waits for the answer.
+// writeJSON answers with value as JSON. It ignores errors of the connection, because then no caller waits for the
+// answer.
 func writeJSON(w http.ResponseWriter, status int, value any) error {
 	body, err := json.Marshal(value)
 	if err != nil {

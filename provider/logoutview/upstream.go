@@ -10,8 +10,8 @@ import (
 	"github.com/curfew-id/curfew/templates"
 )
 
-// upstream.go ends the session at the upstream from which an ended session came, in the browser (RP-Initiated Logout 1.0
-// §2). The upstream leads back to the signed-out page.
+// upstream.go ends the session at the upstream from which an ended session came, in the browser (RP-Initiated Logout
+// 1.0 §2). The upstream leads back to the signed-out page.
 
 // upstreamRef is the session at the upstream of an ended session. It is sealed in the path of the signed-out page.
 type upstreamRef struct {
@@ -56,7 +56,8 @@ func (h *Handler) upstreamLogoutURL(
 	return p.LogoutURL(r.Context(), session, state), nil
 }
 
-// SignOutUpstream handles GET /signed-out/{interaction}/upstream: the user wants to end the session at the upstream too.
+// SignOutUpstream handles GET /signed-out/{interaction}/upstream: the user wants to end the session at the upstream
+// too.
 func (h *Handler) SignOutUpstream(w http.ResponseWriter, r *http.Request) error {
 	var result signOutResult
 	if _, err := h.Site.OpenInteraction(r, purposeStatus, r.PathValue("interaction"), &result); err != nil {

@@ -18,7 +18,7 @@ import (
 	"github.com/curfew-id/curfew/storage/postgres"
 )
 
-// check adds the problems of values that are well formed but not allowed, alone or together with others.
+// check adds the problems of values that are well formed but not allowed, or not allowed together.
 func (l *loader) check() {
 	c := l.config
 	l.checkIssuer()
@@ -95,10 +95,11 @@ func (l *loader) checkRegistration() {
 	}
 }
 
-// addSettingProblem adds a problem of a setting. Its place is the line that gives the setting, else the file.
+// addSettingProblem adds a problem of a setting. Its place is the line or the variable with the setting. If the setting
+// has its default, its place is the file.
 func (l *loader) addSettingProblem(key, format string, args ...any) {
-	o, ok := l.config.origins[key]
-	if !ok {
+	o, isGiven := l.config.origins[key]
+	if !isGiven {
 		o = origin{name: "configuration"}
 		if l.file != "" {
 			o = l.lineOrigin(0)
@@ -113,16 +114,22 @@ func (l *loader) checkAudit() {
 	if text == "" {
 		return
 	}
+	const problem = "is no URL: write one such as https://log.example/checkpoints"
 	u, err := url.Parse(text)
-	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.User != nil || u.Fragment != "" {
-		l.addSettingProblem("audit.checkpoint_url", "is no URL: write one such as https://log.example/checkpoints")
+	if err != nil {
+		l.addSettingProblem("audit.checkpoint_url", problem)
+		return
+	}
+	isHTTP := u.Scheme == "https" || u.Scheme == "http"
+	if !isHTTP || u.Host == "" || u.User != nil || u.Fragment != "" {
+		l.addSettingProblem("audit.checkpoint_url", problem)
 	}
 }
 
 func (l *loader) checkIssuer() {
 	issuer := l.config.Issuer
 	if issuer == "" && l.fileUnreadable {
-		return // the unreadable file may give it
+		return // the file may have it
 	}
 	if issuer == "" {
 		l.addSettingProblem("issuer", "is required: the https URL at which browsers and apps reach this provider")
@@ -191,7 +198,8 @@ func (l *loader) checkAddress(key, address string) {
 }
 
 func (l *loader) checkTLS() {
-	cert, key := l.config.TLS.Cert, l.config.TLS.Key
+	cert := l.config.TLS.Cert
+	key := l.config.TLS.Key
 	issuer, err := url.Parse(l.config.Issuer)
 	switch {
 	case cert == "" && key == "":
@@ -248,14 +256,16 @@ func (l *loader) checkEgress() {
 	var ca []byte
 	if e.CA != "" {
 		var err error
-		if ca, err = os.ReadFile(string(e.CA)); err != nil {
+		ca, err = os.ReadFile(string(e.CA))
+		if err != nil {
 			l.addSettingProblem("egress.ca", "%s: %v", e.CA, withoutPath(err))
 		}
 	}
-	for _, c := range []egress.Config{
+	configs := []egress.Config{
 		{Allow: e.Allow, CA: ca},
 		{Allow: l.config.Registration.EgressAllow, AllowSetting: "registration.egress_allow"},
-	} {
+	}
+	for _, c := range configs {
 		client, err := egress.New(c)
 		if err == nil {
 			client.Close()
@@ -279,7 +289,8 @@ func (l *loader) checkLimits() {
 	for _, s := range l.settings {
 		switch value := s.value.Interface().(type) {
 		case int:
-			if value < 0 || value == 0 && !s.mayBeZero {
+			isForbiddenZero := value == 0 && !s.mayBeZero
+			if value < 0 || isForbiddenZero {
 				l.addSettingProblem(s.path, "must be greater than 0")
 			}
 		case time.Duration:
@@ -293,7 +304,7 @@ func (l *loader) checkLimits() {
 	}
 }
 
-// checkMaximum checks a duration against its maximum: another setting, found in durations, or a literal.
+// checkMaximum checks a duration against its maximum: the value of another setting in durations, or a literal.
 func (l *loader) checkMaximum(s setting, value time.Duration, durations map[string]time.Duration) {
 	maximum, isSetting := durations[s.max]
 	if !isSetting {

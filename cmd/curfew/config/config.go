@@ -188,8 +188,9 @@ func (c *Config) Source() string {
 
 // Origin returns the place where a key was given: "curfew.yaml:3", "CURFEW_LISTEN" or "default".
 func (c *Config) Origin(key string) string {
-	if o, ok := c.origins[key]; ok {
-		return o.String()
+	o, isGiven := c.origins[key]
+	if !isGiven {
+		return "default"
 	}
-	return "default"
+	return o.String()
 }

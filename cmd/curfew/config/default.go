@@ -46,8 +46,8 @@ func (c *Config) setDerivedDefaults() {
 	}
 }
 
-// defaultListen returns the issuer's own port if browsers reach this process directly, else a loopback port for a
-// proxy.
+// defaultListen returns the default of listen. If browsers reach this process directly, that is the port of the issuer.
+// Behind a proxy it is a loopback port.
 func defaultListen(issuer *url.URL, hasCertificate bool) string {
 	port := issuer.Port()
 	if hasCertificate {
@@ -65,7 +65,7 @@ func defaultListen(issuer *url.URL, hasCertificate bool) string {
 	return net.JoinHostPort("127.0.0.1", port)
 }
 
-// BehindProxy reports whether a proxy ends TLS: the issuer is https and this process has no certificate.
+// BehindProxy reports whether a proxy ends TLS. That is so if the issuer is https and this process has no certificate.
 func (c *Config) BehindProxy() bool {
 	issuer, err := url.Parse(c.Issuer)
 	return err == nil && c.behindProxy(issuer)

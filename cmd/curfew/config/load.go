@@ -45,7 +45,7 @@ type loader struct {
 	settings       []setting
 	file           string
 	folder         string // of the file; its relative paths start here
-	fileUnreadable bool   // the file may give any setting, so none is reported as missing
+	fileUnreadable bool   // the file may have any setting, so none is reported as missing
 	problems       Problems
 }
 
@@ -80,14 +80,16 @@ func (l *loader) readFile() {
 	l.readMapping("", resolveAlias(root.Content[0]))
 }
 
+// syntaxLine matches the beginning of an error of package yaml that has a line number.
 var syntaxLine = regexp.MustCompile(`^yaml: line (\d+): `)
 
 func (l *loader) addSyntaxProblem(err error) {
 	l.fileUnreadable = true
-	text, line := err.Error(), 0
-	if m := syntaxLine.FindStringSubmatch(text); m != nil {
-		line, _ = strconv.Atoi(m[1])
-		text = text[len(m[0]):]
+	text := err.Error()
+	line := 0
+	if match := syntaxLine.FindStringSubmatch(text); match != nil {
+		line, _ = strconv.Atoi(match[1])
+		text = text[len(match[0]):]
 	}
 	l.addProblem(l.lineOrigin(line), "", "not YAML: %s", strings.TrimPrefix(text, "yaml: "))
 }
@@ -103,8 +105,9 @@ func (l *loader) readMapping(prefix string, node *yaml.Node) {
 		l.addProblem(l.lineOrigin(node.Line), strings.TrimSuffix(prefix, "."), "must be a mapping of keys to values")
 		return
 	}
-	for i := 0; i < len(node.Content); i += 2 {
-		name, value := node.Content[i], resolveAlias(node.Content[i+1])
+	for i := 0; i < len(node.Content); i += 2 { // keys and values alternate
+		name := node.Content[i]
+		value := resolveAlias(node.Content[i+1])
 		path := prefix + name.Value
 		index := slices.IndexFunc(l.settings, func(s setting) bool { return s.path == path })
 		isGroup := slices.ContainsFunc(l.settings, func(s setting) bool {
@@ -151,7 +154,8 @@ func scalarValues(s setting, value *yaml.Node) ([]string, error) {
 	case value.Kind == yaml.SequenceNode && s.isList():
 		texts := make([]string, len(value.Content))
 		for i, item := range value.Content {
-			if item = resolveAlias(item); item.Kind != yaml.ScalarNode {
+			item = resolveAlias(item)
+			if item.Kind != yaml.ScalarNode {
 				return nil, errors.New("must be a list of plain values")
 			}
 			texts[i] = item.Value
@@ -191,12 +195,13 @@ func (l *loader) suggest(prefix, path string) string {
 	return ""
 }
 
-// readEnvironment reads the variables that begin with CURFEW_. Instead of a variable NAME there may be NAME_FILE: the
-// file with the value, so that a secret need not stand in the environment.
+// readEnvironment reads the variables that begin with CURFEW_. Instead of a variable NAME there may be NAME_FILE with
+// the path of a file, which has the value. So a secret need not be in the environment.
 func (l *loader) readEnvironment(environ []string) {
 	values := map[string]string{}
 	for _, pair := range environ {
-		if name, value, _ := strings.Cut(pair, "="); strings.HasPrefix(name, "CURFEW_") && value != "" {
+		name, value, _ := strings.Cut(pair, "=")
+		if strings.HasPrefix(name, "CURFEW_") && value != "" {
 			values[name] = value
 		}
 	}

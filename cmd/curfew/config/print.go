@@ -17,15 +17,17 @@ func (c *Config) displayValue(s setting) any {
 	return s.yamlValue()
 }
 
-// WriteYAML writes the effective value of every setting, in the form of a configuration file. A comment on each setting
-// says where the value was given.
+// WriteYAML writes the effective value of every setting, in the form of a configuration file. Each setting has a
+// comment with the place of its value.
 func (c *Config) WriteYAML(w io.Writer) error {
 	root := &yaml.Node{Kind: yaml.MappingNode}
 	groups := map[string]*yaml.Node{"": root}
 	for _, s := range settingsOf(c) {
-		group, name := "", s.path
+		group := ""
+		name := s.path
 		if i := strings.LastIndex(s.path, "."); i >= 0 {
-			group, name = s.path[:i], s.path[i+1:]
+			group = s.path[:i]
+			name = s.path[i+1:]
 		}
 		if groups[group] == nil {
 			groups[group] = &yaml.Node{Kind: yaml.MappingNode}

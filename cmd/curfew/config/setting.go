@@ -14,12 +14,12 @@ import (
 	"time"
 )
 
-// setting is one setting of a Config, with the facts that the tag of its field declares.
+// setting is one setting of a Config, with the contents of the tag of its field.
 type setting struct {
 	path        string        // such as session.idle
 	value       reflect.Value // the field of Config; it can be set
 	defaultText string        // empty: no default
-	unset       string        // for the documentation: what applies without a default
+	unset       string        // for the documentation: the text instead of a default
 	allowed     []string      // the allowed values; empty: any value of the type
 	mayBeZero   bool          // for durations and numbers
 	max         string        // for durations: a literal, or the path of the setting that is the maximum

@@ -1,4 +1,4 @@
-// Package metrics owns the Prometheus metrics: logouts, deliveries, trust horizons, requests and the store.
+// Package metrics has the Prometheus metrics: logouts, deliveries, trust horizons, requests and the store.
 //
 //	logout.Observer ──▶ counters and histograms ──▶ Handler ◀── Prometheus
 //	          store ──▶ gauges, read at each scrape
@@ -255,7 +255,7 @@ func (m *Metrics) CountRequests(next http.Handler, base string, now func() time.
 	})
 }
 
-// pathLabel returns the first segment of a known path. It returns "other" for all other paths, since strangers can
+// pathLabel returns the first segment of a known path. It returns "other" for all other paths, because strangers can
 // request any path.
 func pathLabel(path string) string {
 	first, _, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")

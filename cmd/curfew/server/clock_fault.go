@@ -10,8 +10,8 @@ import (
 	"github.com/curfew-id/curfew/provider/password"
 )
 
-// wallClock returns the machine's time moved by the duration in the file that CURFEW_FAULT_CLOCK names. Only
-// conformance/fault builds the program with this tag, to step its clock while it runs.
+// wallClock returns the machine's time plus the duration in the file at CURFEW_FAULT_CLOCK. Only conformance/fault
+// builds the program with this tag, to step its clock while it runs.
 func wallClock() time.Time {
 	now := time.Now().Round(0) // without the monotonic reading, which a step does not move
 	text, err := os.ReadFile(os.Getenv("CURFEW_FAULT_CLOCK"))

@@ -12,9 +12,9 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// killpointStore kills the process before or after a call of the store, as if by kill -9. The file that
-// CURFEW_FAULT_KILL names has the point, such as "after RecordOutcomes"; without the file nothing is killed. A point
-// after a call is reached only if the call changed something.
+// killpointStore kills the process before or after a call of the store, like kill -9. The file at CURFEW_FAULT_KILL has
+// the point, such as "after RecordOutcomes". Without the file, the process is not killed. A point after a call is
+// reached only if the call changed something.
 type killpointStore struct{ Store }
 
 // withFaults returns the store with its kill points.

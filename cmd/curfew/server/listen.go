@@ -65,7 +65,8 @@ func listenSocket(path string) (net.Listener, error) {
 			maxSocketPath,
 		)
 	}
-	switch info, err := os.Lstat(path); {
+	info, err := os.Lstat(path)
+	switch {
 	case errors.Is(err, fs.ErrNotExist):
 	case err != nil:
 		return nil, fmt.Errorf("stat the admin socket: %w", err)
@@ -104,7 +105,8 @@ func SocketPath(data string) string { return filepath.Join(data, socketName) }
 // requireTrustedProxy refuses requests that do not come from a trusted proxy: this listener has no TLS, so any other
 // peer would send secrets in the clear. Health checks are allowed from any peer. base is the path of the issuer.
 //
-// The log names a refused peer, since it is often the proxy, with an address that the operator did not list.
+// The log has the address of a refused peer, because the peer is often the proxy and its address is missing in
+// trusted_proxies.
 func requireTrustedProxy(next http.Handler, base string, proxies []netip.Prefix, log *slog.Logger) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		isHealthCheck := r.URL.Path == base+"/healthz" || r.URL.Path == base+"/readyz"
@@ -126,8 +128,8 @@ func isTrustedProxy(remote string, proxies []netip.Prefix) bool {
 	if err != nil {
 		return false
 	}
-	for _, p := range proxies {
-		if p.Contains(peer.Addr().Unmap()) {
+	for _, network := range proxies {
+		if network.Contains(peer.Addr().Unmap()) {
 			return true
 		}
 	}

@@ -28,15 +28,16 @@ func NewLogger(w io.Writer, cfg config.Log) (*slog.Logger, error) {
 	return slog.New(web.LogHandler{Handler: handler}), nil
 }
 
-// SetDefaultLogger sets the default logger of slog, which zitadel/oidc uses. It raises the level info to warn: at info
-// the library logs the few routes that it mounts, and readers would take them for all routes.
+// SetDefaultLogger sets the default logger of slog, which zitadel/oidc uses. It raises the level info to warn. At info
+// the library logs the few routes that it mounts, and readers of the log would take them for all routes.
 func SetDefaultLogger(w io.Writer, cfg config.Log) error {
 	if cfg.Level == "info" {
 		cfg.Level = "warn"
 	}
 	log, err := NewLogger(w, cfg)
-	if err == nil {
-		slog.SetDefault(log)
+	if err != nil {
+		return err
 	}
-	return err
+	slog.SetDefault(log)
+	return nil
 }

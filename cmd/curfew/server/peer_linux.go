@@ -11,8 +11,8 @@ import (
 )
 
 // withPeer returns a context with the OS user at the other end of a connection to the admin socket (unix(7),
-// SO_PEERCRED). The audit trail names that user. The kernel took the user when the connection was made, so that no
-// caller can choose it.
+// SO_PEERCRED), for the audit trail. The kernel recorded the user when the connection was made, so a caller cannot
+// choose it.
 func withPeer(ctx context.Context, conn net.Conn) context.Context {
 	unixConn, ok := conn.(*net.UnixConn)
 	if !ok {

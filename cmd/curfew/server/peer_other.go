@@ -7,5 +7,6 @@ import (
 	"net"
 )
 
-// withPeer returns ctx: only Linux says which OS user is at the other end of a socket in the way that is used here.
+// withPeer returns ctx unchanged: SO_PEERCRED, which shows the OS user at the other end of a socket, exists only on
+// Linux.
 func withPeer(ctx context.Context, _ net.Conn) context.Context { return ctx }

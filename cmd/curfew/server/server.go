@@ -32,7 +32,8 @@ import (
 // balancer stops sending requests to it first.
 const ReadinessDelay = time.Second
 
-// replicaKeyInterval is how late a replica learns of keys that another one has made or revoked.
+// replicaKeyInterval is the time between two loads of the keys. Keys that another replica has made or revoked count in
+// this process at most so much later.
 const replicaKeyInterval = 2 * time.Second
 
 // drainTimeout is how long running requests may take after the signal. Docker kills the process 10 s after the signal.
@@ -67,7 +68,7 @@ type Server struct {
 	metricsHandler  http.Handler
 }
 
-// Error is an error that the operator can correct, with a hint how.
+// Error is an error that the operator can correct, with a hint how to do that.
 type Error struct {
 	Err  error
 	Hint string
@@ -120,7 +121,8 @@ func (s *Server) openProvider(ctx context.Context, cfg *config.Config, observe l
 	var ca []byte
 	var err error
 	if cfg.Egress.CA != "" {
-		if ca, err = os.ReadFile(string(cfg.Egress.CA)); err != nil {
+		ca, err = os.ReadFile(string(cfg.Egress.CA))
+		if err != nil {
 			return fmt.Errorf("read egress.ca: %w", err)
 		}
 	}
@@ -315,7 +317,7 @@ func (s *Server) serve(group *errgroup.Group) []*http.Server {
 func (s *Server) Close() {
 	for _, l := range []net.Listener{s.publicListener, s.adminListener, s.metricsListener} {
 		if l != nil {
-			l.Close() // Run has already closed it; closing twice does no harm
+			l.Close() // Run may have closed it already, and closing twice does no harm
 		}
 	}
 	s.closeEgress()

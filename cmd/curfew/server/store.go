@@ -24,7 +24,7 @@ type Store interface {
 // StorePath returns the path of the store in the data folder.
 func StorePath(cfg *config.Config) string { return filepath.Join(string(cfg.Data), "curfew.db") }
 
-// OpenStore opens the store that the configuration names: a PostgreSQL database, or the file in the data folder.
+// OpenStore opens the PostgreSQL database of the configuration. Without one, it opens the file in the data folder.
 func OpenStore(ctx context.Context, cfg *config.Config, log *slog.Logger) (Store, error) {
 	if cfg.Store.URL == "" {
 		store, err := OpenFile(StorePath(cfg), log)
@@ -65,7 +65,7 @@ func (s *replicaStore) Ready(ctx context.Context) error {
 	return s.Store.Ready(ctx)
 }
 
-// DatabaseOptions returns the options of the database that the configuration names.
+// DatabaseOptions returns the options of the database in the configuration.
 func DatabaseOptions(cfg *config.Config, log *slog.Logger) (postgres.Options, error) {
 	options := postgres.Options{
 		URL:        string(cfg.Store.URL),

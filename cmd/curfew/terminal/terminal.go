@@ -2,6 +2,7 @@
 package terminal
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"os"
@@ -18,7 +19,7 @@ func IsTerminal(stream any) bool {
 	return ok && term.IsTerminal(int(f.Fd()))
 }
 
-// PrintTable writes rows under a header, in aligned columns. It sanitizes every cell, since strangers choose some of
+// PrintTable writes rows under a header, in aligned columns. It sanitizes every cell, because strangers choose some of
 // the values, such as the name of a client that registered itself.
 func PrintTable(w io.Writer, header []string, rows [][]string) error {
 	table := newTabWriter(w)
@@ -26,16 +27,14 @@ func PrintTable(w io.Writer, header []string, rows [][]string) error {
 	for _, row := range rows {
 		cells := make([]string, len(row))
 		for i, cell := range row {
-			if cells[i] = Sanitize(cell); cells[i] == "" {
-				cells[i] = "-"
-			}
+			cells[i] = cmp.Or(Sanitize(cell), "-")
 		}
 		fmt.Fprintln(table, strings.Join(cells, "\t"))
 	}
 	return table.Flush()
 }
 
-// PrintFields writes name and value of each pair on a line of its own. It leaves out pairs without a value.
+// PrintFields writes a line with name and value for each pair. It omits pairs without a value.
 func PrintFields(w io.Writer, pairs [][2]string) error {
 	table := newTabWriter(w)
 	for _, pair := range pairs {

@@ -175,6 +175,26 @@ var causes = []terminationCause{
 		},
 		nil,
 	},
+	{
+		"e-mail address changed by the administrator",
+		storage.ReasonEmailChange,
+		"xx xp x xx~ x xx xx x x",
+		allClients,
+		func(h *scenario) {
+			h.MustAdmin(http.MethodPatch, "/users/alice", `{"email":"alice@new.example"}`)
+		},
+		nil,
+	},
+	{
+		"e-mail address changed by the administrator, background access kept",
+		storage.ReasonEmailChange,
+		"xx xp x xx~ x ++ xx x x",
+		allClients,
+		func(h *scenario) {
+			h.MustAdmin(http.MethodPatch, "/users/alice", `{"email":"alice@new.example","keep_offline":true}`)
+		},
+		nil,
+	},
 	{"“this wasn’t me”", storage.ReasonNotMe, "xx xp x xx~ x xx x+ x x", sessionClients, func(h *scenario) {
 		h.phone.Submit(h.phone.Get("/account"), "not-me", h.phone.Get("/account").Buttons("not-me")[0])
 	}, nil},

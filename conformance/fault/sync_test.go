@@ -31,9 +31,6 @@ func TestFailedSyncIsNeverAcknowledged(t *testing.T) {
 func TestSlowSyncIsNeverAcknowledgedEarly(t *testing.T) {
 	beside(t)
 	failSyncs(t, "slow sync (+1.5 s) under load", func() string { return "delay_exit=1500000" }, 1, 10)
-	if full() {
-		failSyncs(t, "slow sync (+4 s) under load", func() string { return "delay_exit=4000000" }, 0, 5)
-	}
 }
 
 func failSyncs(t *testing.T, name string, fault func() string, short, long int) {

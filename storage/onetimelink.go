@@ -5,19 +5,27 @@ import (
 	"time"
 )
 
-// OneTimeLink is a link that an administrator made for a user and that works once. Change.UseLink uses it up.
+// OneTimeLink is a link that works once. Change.UseLink uses it up.
 type OneTimeLink struct {
 	Hash    Hash      `json:"hash"`
-	Purpose string    `json:"purpose"` // reset
+	Purpose string    `json:"purpose"` // LinkReset …
 	Subject string    `json:"sub"`
+	Address string    `json:"address,omitempty"` // of the mail with the link; empty: an administrator handed it out
 	Created time.Time `json:"created"`
 	Expires time.Time `json:"expires"`
 }
 
+// The purposes of one-time links.
+const (
+	LinkReset       = "reset"      // sets a password; an administrator made it
+	LinkMailedReset = "reset_mail" // sets a password; it was mailed to Address
+)
+
 // OneTimeLinks stores one-time links.
 type OneTimeLinks interface {
-	// PutOneTimeLink stores a link and an audit line, and removes older links of the same purpose and user.
-	PutOneTimeLink(ctx context.Context, l OneTimeLink, e Event) error
+	// PutOneTimeLink stores a link and an audit line, removes older links of the same purpose and user, and queues the
+	// messages, in one transaction.
+	PutOneTimeLink(ctx context.Context, l OneTimeLink, e Event, m ...Mail) error
 	// OneTimeLink finds an unused, unexpired link.
 	OneTimeLink(ctx context.Context, hash Hash, at time.Time) (OneTimeLink, error)
 }

@@ -26,11 +26,12 @@ type Store interface {
 	Events
 	Attempts
 	OneTimeLinks
+	MailQueue
 	InitialAccessTokens
 	Epochs
 
 	// Sweep removes up to limit records that have expired (tokens, used ids, used codes, grants, cutoffs, links,
-	// reports) and returns how many it removed. EndSessions, not Sweep, removes expired sessions.
+	// reports, messages) and returns how many it removed. EndSessions, not Sweep, removes expired sessions.
 	//
 	// If a clock that was ahead is set back after a sweep, the removed codes and ids would seem unused. SweepHistory
 	// keeps refusing them.

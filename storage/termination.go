@@ -85,6 +85,7 @@ type Change struct {
 	RequireSession  SessionID // ErrRevoked if this session is no longer active
 	RemoveLinks     string    // subject of a user; removes all unused one-time links of this user
 	ForgetBrowsers  string    // subject of a user; removes all remembered browsers of this user
+	Mails           []Mail    // messages to queue
 	Events          []Event   // audit lines in addition to those of the terminations
 }
 

@@ -27,7 +27,7 @@ type UserStore interface {
 
 // OneTimeLinkStore stores one-time links.
 type OneTimeLinkStore interface {
-	PutOneTimeLink(ctx context.Context, l storage.OneTimeLink, e storage.Event) error
+	PutOneTimeLink(ctx context.Context, l storage.OneTimeLink, e storage.Event, m ...storage.Mail) error
 }
 
 // UserList is a page of users.

@@ -109,5 +109,6 @@ func (t *tx) applyChange(c storage.Change, at time.Time) {
 	if c.NewSession != nil {
 		t.addSession(*c.NewSession)
 	}
+	t.addMails(c.Mails)
 	t.appendEvents(c.Events)
 }

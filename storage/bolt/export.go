@@ -134,6 +134,7 @@ func (e *export) uses() {
 	}
 	exportTable[storage.OneTimeLink](e, oneTimeLinks)
 	exportTable[storage.InitialAccessToken](e, initialAccessTokens)
+	exportTable[storage.Mail](e, mails)
 }
 
 func (e *export) terminations() {

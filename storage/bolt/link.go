@@ -11,7 +11,12 @@ import (
 )
 
 // PutOneTimeLink implements storage.OneTimeLinks.
-func (s *Store) PutOneTimeLink(ctx context.Context, l storage.OneTimeLink, e storage.Event) error {
+func (s *Store) PutOneTimeLink(
+	ctx context.Context,
+	l storage.OneTimeLink,
+	e storage.Event,
+	m ...storage.Mail,
+) error {
 	return s.update(ctx, func(t *tx) error {
 		truncateTimes(&l.Created, &l.Expires)
 		userKey := joinKey(l.Subject, l.Purpose)
@@ -21,6 +26,7 @@ func (s *Store) PutOneTimeLink(ctx context.Context, l storage.OneTimeLink, e sto
 		t.store(oneTimeLinks, l.Hash[:], l)
 		t.put(linksByUser, userKey, l.Hash[:])
 		t.scheduleExpiry(l.Expires, expiryLink, l.Hash[:])
+		t.addMails(m)
 		t.appendEvent(e)
 		return nil
 	})

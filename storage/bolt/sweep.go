@@ -21,6 +21,7 @@ const (
 	expiryReport     = 'r'
 	expiryDelivery   = 'd'
 	expiryHostHealth = 'h'
+	expiryMail       = 'm'
 )
 
 // Sweep implements storage.Store. It removes the records that expired first, so that one call changes neighbouring
@@ -94,6 +95,10 @@ func (t *tx) sweepRecord(kind byte, key []byte, at time.Time) {
 		t.sweepDelivery(key, at)
 	case expiryHostHealth:
 		t.sweepHostHealth(key, at)
+	case expiryMail:
+		if m, ok := load[storage.Mail](t, mails, key); ok {
+			t.removeMail(m)
+		}
 	default:
 		t.fail(unavailable(fmt.Errorf("read expiry: kind %q", kind)))
 	}

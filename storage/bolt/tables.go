@@ -67,6 +67,9 @@ const (
 
 	initialAccessTokens // hash → record
 
+	mails    // id → record
+	dueMails // Mail.DueAt, id → nothing
+
 	tableCount
 )
 
@@ -115,4 +118,6 @@ var tableNames = [tableCount]string{
 	oneTimeLinks:          "one_time_links",
 	linksByUser:           "links_by_user",
 	initialAccessTokens:   "initial_access_tokens",
+	mails:                 "mails",
+	dueMails:              "due_mails",
 }

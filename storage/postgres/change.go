@@ -110,5 +110,6 @@ func (e *endSessionsTx) applyChange() {
 	if c.NewSession != nil {
 		e.addSession(*c.NewSession)
 	}
+	e.addMails(c.Mails)
 	e.appendEvents(c.Events)
 }

@@ -84,7 +84,7 @@ var tablesOfKinds = map[string]string{
 	"used ids": "@used_ids", "consents": "@consents", "cutoffs": "@cutoffs", "bulk logouts": "@bulk_logouts",
 	"deliveries": "@deliveries", "hosts": "@host_health", "reports": "@reports", "keys": "@keys",
 	"audit lines": "@events", "attempt counters": "@attempt_counters", "links": "@one_time_links",
-	"initial access tokens": "@initial_access_tokens",
+	"initial access tokens": "@initial_access_tokens", "messages": "@mails",
 }
 
 // verifyImport returns how many records of each kind the database has, and an error if that differs from sent.
@@ -175,6 +175,8 @@ func (t *tx) importRecord(r transfer.Record) {
 		)
 	case storage.InitialAccessToken:
 		t.putInitialAccessToken(r)
+	case storage.Mail:
+		t.addMail(r)
 	default:
 		t.fail(fmt.Errorf("a record of type %T is unknown to this release", r))
 	}

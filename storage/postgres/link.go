@@ -11,7 +11,12 @@ import (
 )
 
 // PutOneTimeLink implements storage.OneTimeLinks.
-func (s *Store) PutOneTimeLink(ctx context.Context, l storage.OneTimeLink, e storage.Event) error {
+func (s *Store) PutOneTimeLink(
+	ctx context.Context,
+	l storage.OneTimeLink,
+	e storage.Event,
+	m ...storage.Mail,
+) error {
 	return s.update(ctx, func(t *tx) error {
 		truncateAll(&l.Created, &l.Expires)
 		t.lockGates(gateOf(l.Subject))
@@ -20,6 +25,7 @@ func (s *Store) PutOneTimeLink(ctx context.Context, l storage.OneTimeLink, e sto
 			`INSERT INTO @one_time_links (hash, subject, purpose, expires, record) VALUES ($1, $2, $3, $4, $5)`,
 			l.Hash[:], l.Subject, l.Purpose, millis(l.Expires), t.encode(l),
 		)
+		t.addMails(m)
 		t.lockState()
 		t.flush()
 		t.appendEvent(e)

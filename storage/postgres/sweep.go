@@ -72,6 +72,7 @@ var simpleSweeps = []string{
 	deleteOldest(`@tokens`, `hash`, `expires <= $1`, `expires`),
 	deleteOldest(`@refresh_tokens`, `hash`, `expires <= $1`, `expires`),
 	deleteOldest(`@one_time_links`, `hash`, `expires <= $1`, `expires`),
+	deleteOldest(`@mails`, `id`, `keep_until <= $1`, `keep_until`),
 	deleteOldest(`@reports`, `id`, `delete_after <= $1`, `delete_after`),
 	deleteOldest(
 		`@deliveries`, `id`, `keep_until <= $1 AND NOT (state = 'pending' AND give_up > $1)`, `keep_until`,

@@ -42,6 +42,7 @@ func Run(t *testing.T, open func(t *testing.T) (s storage.Store, reopen func() s
 		reportTests,
 		eventTests,
 		otherRecordTests,
+		mailTests,
 		sweepTests,
 		epochTests,
 	} {

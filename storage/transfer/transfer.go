@@ -14,7 +14,7 @@ import (
 // Record is one of: [State], storage.User, [RemovedSubject], storage.Factors, storage.Identity, [Client],
 // storage.Session (without its client sessions), [ClientSession], storage.Grant, [RefreshToken], storage.Token,
 // [UsedCode], [UsedID], storage.Consent, [Cutoffs], [BulkLogout], [Delivery], storage.HostHealth, storage.Report,
-// storage.Key, storage.Event, [Counter], storage.OneTimeLink, storage.InitialAccessToken.
+// storage.Key, storage.Event, [Counter], storage.OneTimeLink, storage.InitialAccessToken, storage.Mail.
 type Record any
 
 // State is the store's place in its own order.
@@ -139,6 +139,8 @@ func Kind(r Record) string {
 		return "links"
 	case storage.InitialAccessToken:
 		return "initial access tokens"
+	case storage.Mail:
+		return "messages"
 	default:
 		return "unknown records"
 	}

@@ -1,0 +1,73 @@
+package storage
+
+import (
+	"context"
+	"time"
+)
+
+// Mail is a message that waits in the store until a mail server has accepted it.
+type Mail struct {
+	ID      string `json:"id"`      // random
+	Content []byte `json:"content"` // the message, encrypted by the caller: it may contain a one-time link
+
+	Created     time.Time `json:"created"`
+	NextAttempt time.Time `json:"next_attempt"`
+	GiveUpAt    time.Time `json:"give_up_at"`
+	LeasedUntil time.Time `json:"leased_until,omitzero"` // zero: no attempt is under way
+	Lease       uint64    `json:"lease,omitempty"`       // counts claims; only the latest claim may record an outcome
+	Attempts    int       `json:"attempts,omitempty"`
+}
+
+// MailOutcome is the outcome of an attempt to send a message.
+type MailOutcome struct {
+	ID    string
+	Lease uint64 // of the claim
+
+	// NextAttempt is when the message is tried again. Zero: the message is finished and the store removes it.
+	NextAttempt time.Time
+	Events      []Event // audit lines
+}
+
+// MailRetention is how long after GiveUpAt a message is kept at most, for example while mail is not configured.
+const MailRetention = 24 * time.Hour
+
+// MailQueue is the outbox of messages. It is apart from the deliveries of logout tokens, so that mail never delays them.
+// PutOneTimeLink and Change queue messages too, in the transaction of what the messages are about.
+type MailQueue interface {
+	// QueueMail adds messages, in one transaction.
+	QueueMail(ctx context.Context, m ...Mail) error
+	// ClaimMail leases up to limit messages that are due, the earliest first. No other caller gets them until the lease
+	// runs out.
+	ClaimMail(ctx context.Context, at time.Time, lease time.Duration, limit int) ([]Mail, error)
+	// RecordMail stores the outcome of an attempt. ErrChanged if the attempt no longer has the lease.
+	RecordMail(ctx context.Context, o MailOutcome) error
+	// NextMail returns when the next message may be claimed; the zero time if none waits.
+	NextMail(ctx context.Context) (time.Time, error)
+}
+
+// DueAt returns when the message may be claimed next: at NextAttempt or, if it is leased, when the lease runs out.
+func (m *Mail) DueAt() time.Time {
+	if m.LeasedUntil.IsZero() {
+		return m.NextAttempt
+	}
+	return m.LeasedUntil
+}
+
+// Claimed returns a copy of the message after a claim: with a new lease, and with its attempt counted.
+func (m Mail) Claimed(at time.Time, lease time.Duration) Mail {
+	m.Lease++
+	m.Attempts++
+	m.LeasedUntil = at.Add(lease)
+	return m
+}
+
+// Recorded returns a copy of the message that is tried again as the outcome says. ok is false if the attempt no longer
+// had the lease; the caller must then store nothing.
+func (m Mail) Recorded(o MailOutcome) (recorded Mail, ok bool) {
+	if m.Lease != o.Lease || m.LeasedUntil.IsZero() {
+		return m, false
+	}
+	m.LeasedUntil = time.Time{}
+	m.NextAttempt = o.NextAttempt
+	return m, true
+}

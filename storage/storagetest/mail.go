@@ -1,0 +1,123 @@
+package storagetest
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/curfew-id/curfew/storage"
+)
+
+// mail.go tests the queue of messages.
+
+// newMail returns a message that is due at that time.
+func newMail(id string, due time.Time) storage.Mail {
+	return storage.Mail{
+		ID:          id,
+		Content:     []byte("sealed " + id),
+		Created:     t0,
+		NextAttempt: due,
+		GiveUpAt:    after(48 * time.Hour),
+	}
+}
+
+// mustClaim returns the ids of the messages that a claim gets.
+func (w *world) mustClaimMail(at time.Time, limit int) (ids []string) {
+	w.Helper()
+	list, err := w.ClaimMail(w.ctx, at, time.Minute, limit)
+	w.must(err)
+	for _, m := range list {
+		ids = append(ids, m.ID)
+	}
+	return ids
+}
+
+var mailTests = map[string]func(*world){
+	"MailIsClaimedWhenDueAndKeptUntilItIsFinished": func(w *world) {
+		next, err := w.NextMail(w.ctx)
+		w.must(err)
+		mustEqual(w, "next of an empty queue", next, time.Time{})
+		w.must(w.QueueMail(w.ctx, newMail("later", after(time.Hour)), newMail("second", after(time.Second))))
+		w.must(w.QueueMail(w.ctx, newMail("first", t0)))
+		next, err = w.NextMail(w.ctx)
+		w.must(err)
+		mustEqual(w, "next", next, t0)
+		mustEqual(w, "claimed", w.mustClaimMail(after(time.Second), 10), []string{"first", "second"})
+		mustEqual(w, "claimed again", w.mustClaimMail(after(time.Second), 10), nil)
+		w.restart()
+		list, err := w.ClaimMail(w.ctx, after(2*time.Minute), time.Minute, 1) // the lease has run out
+		w.must(err)
+		mustEqual(w, "claimed after the lease", len(list), 1)
+		m := list[0]
+		mustEqual(w, "content", string(m.Content), "sealed "+m.ID)
+		mustEqual(w, "attempts and lease", [2]int{m.Attempts, int(m.Lease)}, [2]int{2, 2})
+		w.must(w.RecordMail(w.ctx, storage.MailOutcome{ID: m.ID, Lease: m.Lease, NextAttempt: after(3 * time.Hour)}))
+		mustEqual(w, "claimed before the next attempt", len(w.mustClaimMail(after(2*time.Hour), 10)), 2)
+		list, err = w.ClaimMail(w.ctx, after(3*time.Hour), time.Minute, 10)
+		w.must(err)
+		for _, m := range list {
+			event := storage.Event{At: t0, Kind: "mail.sent"}
+			w.must(w.RecordMail(w.ctx, storage.MailOutcome{ID: m.ID, Lease: m.Lease, Events: []storage.Event{event}}))
+		}
+		mustEqual(w, "lines", len(w.events(storage.EventFilter{Kind: "mail.sent"})), 3)
+		mustEqual(w, "left", w.mustClaimMail(after(40*time.Hour), 10), nil)
+	},
+	"MailOutcomeOfAnEarlierLeaseIsRefused": func(w *world) {
+		w.must(w.QueueMail(w.ctx, newMail("m", t0)))
+		w.mustClaimMail(t0, 1)
+		w.mustClaimMail(after(time.Hour), 1)
+		w.mustBe(w.RecordMail(w.ctx, storage.MailOutcome{ID: "m", Lease: 1}), storage.ErrChanged)
+		w.mustBe(w.RecordMail(w.ctx, storage.MailOutcome{ID: "unknown", Lease: 1}), storage.ErrChanged)
+		w.must(w.RecordMail(w.ctx, storage.MailOutcome{ID: "m", Lease: 2, NextAttempt: after(2 * time.Hour)}))
+		w.mustBe(w.RecordMail(w.ctx, storage.MailOutcome{ID: "m", Lease: 2}), storage.ErrChanged)
+	},
+	"MailIsClaimedOnce": func(w *world) {
+		for range 20 {
+			w.must(w.QueueMail(w.ctx, newMail(w.id("mail"), t0)))
+		}
+		var claimed atomic.Int32
+		var wg sync.WaitGroup
+		for range 8 {
+			wg.Go(func() {
+				list, err := w.ClaimMail(w.ctx, t0, time.Minute, 5)
+				if err != nil {
+					w.Error(err)
+				}
+				claimed.Add(int32(len(list)))
+			})
+		}
+		wg.Wait()
+		claimed.Add(int32(len(w.mustClaimMail(t0, 100))))
+		mustEqual(w, "claimed", claimed.Load(), 20)
+	},
+	"MailIsQueuedWithItsLinkOrNotAtAll": func(w *world) {
+		w.mustUsers("ann")
+		link := storage.OneTimeLink{
+			Hash: storage.HashOf("l"), Purpose: storage.LinkReset, Subject: "ann", Address: "ann@example.org",
+			Created: t0, Expires: after(time.Hour),
+		}
+		w.must(w.PutOneTimeLink(w.ctx, link, storage.Event{At: t0, Kind: "link.made"}, newMail("link", t0)))
+		stored, err := w.OneTimeLink(w.ctx, link.Hash, t0)
+		w.must(err)
+		mustEqual(w, "address", stored.Address, "ann@example.org")
+		u, err := w.User(w.ctx, "ann")
+		w.must(err)
+		change := storage.Change{User: &u, UseLink: link.Hash, Mails: []storage.Mail{newMail("changed", t0)}}
+		w.must(w.endWith(change, ""))
+		mustEqual(w, "claimed", w.mustClaimMail(t0, 10), []string{"changed", "link"})
+		change.Mails = []storage.Mail{newMail("refused", t0)}
+		u, err = w.User(w.ctx, "ann")
+		w.must(err)
+		w.mustBe(w.endWith(change, ""), storage.ErrAlreadyUsed)
+		mustEqual(w, "claimed after the refusal", w.mustClaimMail(t0, 10), nil)
+	},
+	"MailThatWasGivenUpIsSwept": func(w *world) {
+		w.must(w.QueueMail(w.ctx, newMail("m", t0)))
+		_, err := w.Sweep(w.ctx, after(48*time.Hour+storage.MailRetention-time.Second), 100)
+		w.must(err)
+		mustEqual(w, "kept", w.mustClaimMail(after(time.Hour), 10), []string{"m"})
+		_, err = w.Sweep(w.ctx, after(49*time.Hour+storage.MailRetention), 100)
+		w.must(err)
+		mustEqual(w, "left", w.mustClaimMail(after(100*time.Hour), 10), nil)
+	},
+}

@@ -4,7 +4,9 @@ import (
 	"net/url"
 
 	"github.com/curfew-id/curfew/logout"
+	"github.com/curfew-id/curfew/provider/account"
 	"github.com/curfew-id/curfew/provider/authn"
+	"github.com/curfew-id/curfew/provider/mail"
 	"github.com/curfew-id/curfew/provider/password"
 	"github.com/curfew-id/curfew/provider/register"
 	"github.com/curfew-id/curfew/provider/tokens"
@@ -25,6 +27,9 @@ func (p *Provider) newAuthenticators() []authn.Authenticator {
 		Hasher:  p.hasher,
 		Limiter: p.limiter,
 		Log:     c.Log,
+	}
+	if c.Mail != nil {
+		byPassword.ForgotURL = p.site.Path(account.PathForgot)
 	}
 	if p.passkeys == nil {
 		return []authn.Authenticator{byPassword}
@@ -94,6 +99,26 @@ func (p *Provider) newDispatcher() *logout.Dispatcher {
 		Log:      c.Log,
 		Observer: c.Observe,
 	}
+}
+
+// newOutbox returns the Outbox, which sends mail.
+func (p *Provider) newOutbox() *mail.Outbox {
+	c := p.config
+	return mail.NewOutbox(mail.Outbox{Store: c.Store, Wrapper: c.Ring, Sender: c.Mail, Now: c.Now, Log: c.Log})
+}
+
+// newResetMails returns the ResetMails, which mails links to users who forgot their password.
+func (p *Provider) newResetMails() *account.ResetMails {
+	c := p.config
+	return account.NewResetMails(account.ResetMails{
+		Store:   c.Store,
+		Outbox:  p.outbox,
+		Limiter: p.limiter,
+		Authn:   c.Authn,
+		Issuer:  c.Issuer,
+		Now:     c.Now,
+		Log:     c.Log,
+	})
 }
 
 // newTerminator returns the Terminator, which ends sessions. It wakes the dispatcher, which must exist already.

@@ -8,6 +8,7 @@
 //	register /register…                             password  hashing
 //	admin    the Unix socket                        authn     authentication of users
 //	                                                policy    the operator's settings
+//	                                                mail      SMTP, and messages that wait for it
 //
 // It works with every implementation of storage.Store. Only logout.Terminator ends sessions.
 package provider
@@ -26,9 +27,11 @@ import (
 	"time"
 
 	"github.com/curfew-id/curfew/logout"
+	"github.com/curfew-id/curfew/provider/account"
 	"github.com/curfew-id/curfew/provider/authn"
 	"github.com/curfew-id/curfew/provider/egress"
 	"github.com/curfew-id/curfew/provider/keys"
+	"github.com/curfew-id/curfew/provider/mail"
 	"github.com/curfew-id/curfew/provider/password"
 	"github.com/curfew-id/curfew/provider/policy"
 	"github.com/curfew-id/curfew/provider/register"
@@ -67,6 +70,7 @@ type Config struct {
 	// so by default only operators change addresses.
 	EmailChange  bool
 	PasswordCost password.Cost // for new hashes; zero: the default
+	Mail         mail.Sender   // nil: Curfew sends no mail
 	// PasswordRules refuse weak new passwords. The provider sets their ContextWords and SecondFactorRequired.
 	PasswordRules password.Rules
 
@@ -102,6 +106,8 @@ type Provider struct {
 	registration   *register.Handler
 	terminator     *logout.Terminator
 	dispatcher     *logout.Dispatcher
+	outbox         *mail.Outbox        // nil: Curfew sends no mail
+	resetMails     *account.ResetMails // nil: Curfew sends no mail
 	checkpoints    *checkpointer
 	refusals       *web.RefusalLog
 	handler        http.Handler
@@ -145,14 +151,18 @@ func New(c Config) (*Provider, error) {
 		c.Log.Warn("passkeys are off: the issuer's host cannot have any", "err", err)
 	}
 	p.passkeys = passkeys
+	p.site = p.newSite()
 	p.authenticators = p.newAuthenticators()
 	p.totp = &authn.TOTP{Store: c.Store, Secrets: c.Ring, Limiter: p.limiter, Issuer: issuerHost(c.Issuer)}
 	p.recovery = &authn.RecoveryCodes{Store: c.Store, Limiter: p.limiter}
 	p.upstreams = p.newUpstreams()
-	p.site = p.newSite()
 	p.dispatcher = p.newDispatcher()
 	p.terminator = p.newTerminator()
 	p.checkpoints = p.newCheckpointer()
+	if c.Mail != nil {
+		p.outbox = p.newOutbox()
+		p.resetMails = p.newResetMails()
+	}
 	p.registrar = p.newRegistrar()
 	p.registration = p.newRegistration()
 	if err := p.checkTrustHorizon(); err != nil {
@@ -183,6 +193,10 @@ func (p *Provider) Run(ctx context.Context) {
 	var workers sync.WaitGroup
 	workers.Go(func() { p.dispatcher.Run(ctx) })
 	workers.Go(func() { p.terminator.Run(ctx) })
+	if p.outbox != nil {
+		workers.Go(func() { p.outbox.Run(ctx) })
+		workers.Go(func() { p.resetMails.Run(ctx) })
+	}
 	if p.config.Audit.CheckpointEvery > 0 {
 		workers.Go(func() { p.checkpoints.Run(ctx) })
 	}

@@ -106,6 +106,10 @@ func (p *Provider) routes() (http.Handler, error) {
 	mux.HandleFunc("GET /account/reports/{report}/status.json", accountPages.ReportStatus)
 	mux.HandleFunc("GET /account/reports/{report}/report.jwt", page(accountPages.DownloadReport))
 	mux.HandleFunc("GET /account/probe", accountPages.Probe)
+	if p.resetMails != nil {
+		mux.HandleFunc("GET "+account.PathForgot, page(accountPages.ShowForgot))
+		mux.Handle("POST "+account.PathForgot, ownForm(accountPages.Forgot))
+	}
 	mux.HandleFunc("GET /reset/{link}", page(accountPages.ShowReset))
 	mux.Handle("POST /reset/{link}", ownForm(accountPages.Reset))
 	for _, asset := range templates.Assets() {
@@ -220,6 +224,7 @@ func (p *Provider) account(view *logoutview.Handler) *account.Handler {
 		Policy:        c.Logout,
 		Authn:         c.Authn,
 		EmailChange:   c.EmailChange,
+		ResetMails:    p.resetMails,
 		TOTP:          p.totp,
 		RecoveryCodes: p.recovery,
 		Passkeys:      p.passkeys,

@@ -33,6 +33,7 @@ const (
 	PasswordSame     Fault = "same"     // new and old are the same
 	PasswordsDiffer  Fault = "differ"   // the new and the repeated password differ
 	EmailInvalid     Fault = "email"
+	LoginMissing     Fault = "login"   // no user name or e-mail address was typed
 	WrongCode        Fault = "code"    // of an authenticator app, or a recovery code
 	PasskeyRefused   Fault = "passkey" // no passkey of this user, or its answer proves nothing
 	FactorNeeded     Fault = "needed"  // the last factor that the policy demands cannot go
@@ -63,6 +64,7 @@ var problemTexts = map[Fault]string{
 	PasswordSame:     "problem.same",
 	PasswordsDiffer:  "problem.differ",
 	EmailInvalid:     "problem.email",
+	LoginMissing:     "problem.login",
 	WrongCode:        "problem.code",
 	PasskeyRefused:   "problem.passkey",
 	FactorNeeded:     "problem.needed",
@@ -108,6 +110,7 @@ var invalidFields = map[Fault][]string{
 	PasswordSame:     {"new-password"},
 	PasswordsDiffer:  {"new-password", "repeat-password"},
 	EmailInvalid:     {"email"},
+	LoginMissing:     {"login"},
 	WrongCode:        {"code"},
 }
 

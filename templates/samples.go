@@ -563,6 +563,11 @@ func otherSamples() []Sample {
 		p.Page = page
 		return sample("error-"+name, Error, p)
 	}
+	forgot := ForgotPage{Page: Page{Now: sampleNow}, Action: "/forgot", SignInURL: "/account"}
+	missing := forgot
+	missing.Problem = Problem{Fault: LoginMissing}
+	sent := forgot
+	sent.Sent = true
 	reset := ResetPasswordPage{
 		Page:        Page{Now: sampleNow},
 		Action:      "/login/reset",
@@ -622,6 +627,9 @@ func otherSamples() []Sample {
 				Fields: []Field{{"client_id", "atlas"}, {"scope", "openid"}},
 			},
 		),
+		sample("forgot", Forgot, forgot),
+		sample("forgot-missing", Forgot, missing),
+		sample("forgot-sent", Forgot, sent),
 		sample("resetpassword", ResetPassword, reset),
 		sample("resetpassword-invitation", ResetPassword, invitation),
 		sample("resetpassword-short", ResetPassword, short),

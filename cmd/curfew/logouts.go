@@ -359,8 +359,7 @@ func (p *program) logoutProgress() *cobra.Command {
 				return err
 			}
 			if len(args) == 1 && terminal.IsTerminal(p.stderr) {
-				_, err = p.showProgress(cmd.Context(), c, args[0])
-				return err
+				return p.showProgress(cmd.Context(), c, args[0])
 			}
 			bulkLogouts, err := c.BulkLogouts(cmd.Context())
 			if err != nil {

@@ -78,14 +78,10 @@ func (p *program) endAndShow(
 		return withExitCode(err)
 	}
 	if result.InProgress && terminal.IsTerminal(p.stderr) {
-		done, err := p.showProgress(ctx, c, result.CauseID)
-		if err != nil {
+		if err := p.showProgress(ctx, c, result.CauseID); err != nil {
 			return err
 		}
 		result.InProgress = false
-		if result.CountIncomplete {
-			result.Count, result.CountIncomplete = done, false
-		}
 	}
 	if p.format == "json" {
 		return p.printJSON(result)
@@ -102,11 +98,7 @@ func (p *program) showEndResult(r admin.TerminationResult) error {
 		_, err := fmt.Fprintln(p.stdout, "done; no session or offline access ended")
 		return err
 	}
-	more := ""
-	if r.CountIncomplete {
-		more = ", and more that are still being counted"
-	}
-	if _, err := fmt.Fprintf(p.stdout, "ended %s%s\n", formatTerminationCount(r.Count), more); err != nil {
+	if _, err := fmt.Fprintf(p.stdout, "ended %s\n", formatTerminationCount(r.Count)); err != nil {
 		return err
 	}
 	if r.InProgress {
@@ -139,20 +131,16 @@ func formatTerminationCount(c storage.TerminationCount) string {
 // progressInterval is the time between two requests of showProgress.
 const progressInterval = 200 * time.Millisecond
 
-// showProgress shows a progress bar until the bulk logout is finished, and returns what it ended. An interrupt ends the
-// bar but not the bulk logout.
-func (p *program) showProgress(
-	ctx context.Context,
-	c *admin.Client,
-	cause string,
-) (ended storage.TerminationCount, err error) {
+// showProgress shows a progress bar until the bulk logout is finished. An interrupt ends the bar but not the bulk
+// logout.
+func (p *program) showProgress(ctx context.Context, c *admin.Client, cause string) error {
 	var bar *progressbar.ProgressBar
 	tick := time.NewTicker(progressInterval)
 	defer tick.Stop()
 	for {
 		bulk, err := findBulkLogout(ctx, c, cause)
 		if err != nil {
-			return ended, err
+			return err
 		}
 		done := bulk.Done.ClientSessions + bulk.Done.Sessions
 		total := done + bulk.Remaining.ClientSessions + bulk.Remaining.Sessions
@@ -161,15 +149,15 @@ func (p *program) showProgress(
 		}
 		bar.ChangeMax(max(total, 1))
 		if err := bar.Set(done); err != nil {
-			return ended, fmt.Errorf("show progress: %w", err)
+			return fmt.Errorf("show progress: %w", err)
 		}
 		if !bulk.Finished.IsZero() {
-			return bulk.Done, bar.Finish()
+			return bar.Finish()
 		}
 		select {
 		case <-ctx.Done():
 			fmt.Fprintln(p.stderr)
-			return ended, ctx.Err()
+			return ctx.Err()
 		case <-tick.C:
 		}
 	}

@@ -52,7 +52,8 @@ type Handler struct {
 	Lifetimes     logout.Lifetimes
 	Policy        policy.Logout
 	Authn         policy.Authn
-	EmailChange   bool // users may change their own e-mail address
+	EmailChange   bool        // users may change their own e-mail address
+	ResetMails    *ResetMails // nil: Curfew sends no mail
 	TOTP          *authn.TOTP
 	RecoveryCodes *authn.RecoveryCodes
 	Passkeys      *authn.Passkeys // nil: the issuer's host cannot have passkeys

@@ -12,7 +12,8 @@ import (
 
 const purposeReset = "reset"
 
-// ShowReset handles GET /reset/{link}, a one-time link that an administrator made. Only POST uses the link up.
+// ShowReset handles GET /reset/{link}, a one-time link that an administrator made or that was mailed. Only POST uses the
+// link up: mail scanners open links.
 func (h *Handler) ShowReset(w http.ResponseWriter, r *http.Request) error {
 	user, err := h.linkUser(r)
 	if err != nil {
@@ -21,7 +22,8 @@ func (h *Handler) ShowReset(w http.ResponseWriter, r *http.Request) error {
 	return h.renderReset(w, r, user, templates.Problem{})
 }
 
-// linkUser returns the user whose password the link sets.
+// linkUser returns the user whose password the link sets. A mailed link is valid only while the address to which it was
+// sent is the user's.
 func (h *Handler) linkUser(r *http.Request) (storage.User, error) {
 	errLinkInvalid := web.PageError{
 		Status: http.StatusGone,
@@ -33,7 +35,7 @@ func (h *Handler) linkUser(r *http.Request) (storage.User, error) {
 		return storage.User{}, errLinkInvalid
 	case err != nil:
 		return storage.User{}, err
-	case link.Purpose != "reset":
+	case link.Purpose != storage.LinkReset && link.Purpose != storage.LinkMailedReset:
 		return storage.User{}, errLinkInvalid
 	}
 	user, err := h.Store.User(r.Context(), link.Subject)
@@ -44,6 +46,18 @@ func (h *Handler) linkUser(r *http.Request) (storage.User, error) {
 		return storage.User{}, err
 	case user.Disabled:
 		return storage.User{}, errLinkInvalid
+	case link.Purpose == storage.LinkReset:
+		return user, nil
+	}
+	factors, err := h.Store.Factors(r.Context(), user.Subject)
+	if err != nil {
+		return storage.User{}, err
+	}
+	if user.Email != link.Address || !user.EmailVerified || !mayResetByMail(user, factors, h.Authn) {
+		return storage.User{}, web.PageError{
+			Status: http.StatusGone,
+			Reason: "the user's e-mail address or factors have changed since the password reset link was mailed",
+		}
 	}
 	return user, nil
 }

@@ -40,7 +40,8 @@ type Password struct {
 	Limiter Limiter
 	Log     *slog.Logger
 
-	Passkeys *Passkeys // the page also offers to sign in with a passkey; nil: it does not
+	Passkeys  *Passkeys // the page also offers to sign in with a passkey; nil: it does not
+	ForgotURL string    // the page on which users ask for a reset link by mail; empty: Curfew sends no mail
 }
 
 // Method returns "password".
@@ -58,6 +59,7 @@ func (p *Password) Page(ctx context.Context, prompt Prompt) (func(io.Writer) err
 		Application:     prompt.Application,
 		Login:           prompt.Login,
 		OfferRememberMe: true,
+		ForgotURL:       p.ForgotURL,
 		RememberMe:      prompt.RememberMe,
 		Problem:         prompt.Problem,
 		OtherAccountURL: prompt.OtherAccountURL,

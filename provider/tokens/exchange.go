@@ -76,7 +76,6 @@ func (x *Exchange) Issue(s storage.Session, clientSession storage.ClientSession)
 // Respond signs the tokens that Issue recorded. user may be nil unless NeedsUser returns true.
 func (x *Exchange) Respond(result storage.RedeemResult, user *storage.User) (response Response, err error) {
 	accessToken := x.newAccessToken(result.Session, result.Grant)
-	accessToken.user = user
 	if err := x.minter.setAccessToken(&response, accessToken, x.opaqueToken); err != nil {
 		return Response{}, err
 	}
@@ -94,7 +93,7 @@ func (x *Exchange) Respond(result storage.RedeemResult, user *storage.User) (res
 
 // NeedsUser reports whether the ID token contains claims about the user.
 func (x *Exchange) NeedsUser() bool {
-	return idTokenNeedsUser(x.client, x.code.Claims) || accessTokenNeedsUser(x.client)
+	return idTokenNeedsUser(x.client, x.code.Claims)
 }
 
 func (x *Exchange) newAccessToken(s storage.Session, g storage.Grant) accessToken {

@@ -4,6 +4,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"net"
+	"net/mail"
 	"net/netip"
 	"net/url"
 	"os"
@@ -35,6 +36,7 @@ func (l *loader) check() {
 	l.checkPassword()
 	l.checkStore()
 	l.checkBackup()
+	l.checkMail()
 	l.checkEgress()
 	l.checkLimits()
 	l.checkRegistration()
@@ -247,6 +249,36 @@ func (l *loader) checkStore() {
 	if store.PasswordFile != "" {
 		if _, err := os.ReadFile(string(store.PasswordFile)); err != nil {
 			l.addSettingProblem("store.password_file", "%s: %v", store.PasswordFile, withoutPath(err))
+		}
+	}
+}
+
+func (l *loader) checkMail() {
+	m := l.config.Mail
+	if m.Host == "" {
+		if m.From != "" || m.Username != "" || m.PasswordFile != "" {
+			l.addSettingProblem("mail.host", "is required for the other settings of mail: the mail server")
+		}
+		return
+	}
+	if _, err := mail.ParseAddress(m.From); err != nil {
+		l.addSettingProblem("mail.from", "must be the sender's address, such as Example <login@example.org>")
+	}
+	if m.Port > 65535 {
+		l.addSettingProblem("mail.port", "must be at most 65535")
+	}
+	if m.Security == "none" && !isLoopback(m.Host) {
+		l.addSettingProblem("mail.security", "must be starttls or tls unless mail.host is this machine (localhost)")
+	}
+	if (m.Username == "") != (m.PasswordFile == "") {
+		l.addSettingProblem("mail.username", "and mail.password_file go together")
+	}
+	if m.Username != "" && m.Security == "none" {
+		l.addSettingProblem("mail.username", "needs mail.security starttls or tls: a login is not sent unencrypted")
+	}
+	if m.PasswordFile != "" {
+		if _, err := os.ReadFile(string(m.PasswordFile)); err != nil {
+			l.addSettingProblem("mail.password_file", "%s: %v", m.PasswordFile, withoutPath(err))
 		}
 	}
 }

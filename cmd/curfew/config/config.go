@@ -58,6 +58,7 @@ type Config struct {
 	Upstreams json.RawMessage `yaml:"upstreams"`
 	Audit     policy.Audit    `yaml:"audit"`
 	Backup    Backup          `yaml:"backup"`
+	Mail      Mail            `yaml:"mail"`
 	Metrics   Metrics         `yaml:"metrics"`
 	Log       Log             `yaml:"log"`
 
@@ -158,6 +159,23 @@ type Backup struct {
 	Recipients []string `yaml:"recipients"`
 	// The largest rate of a backup, in megabytes a second.
 	Rate int `yaml:"rate" default:"50"`
+}
+
+// Mail is the mail server that accepts the messages of Curfew.
+type Mail struct {
+	// The mail server (SMTP). Without one Curfew sends no mail, and "Forgot your password?" refers to the administrator.
+	Host string `yaml:"host"`
+	// Its port: 587 for `starttls`, 465 for `tls`.
+	Port int `yaml:"port" default:"587"`
+	// The sender: an address, or `Name <address>`.
+	From string `yaml:"from"`
+	// `starttls`: the connection is encrypted by STARTTLS, and a server without it gets no message. `tls`: encrypted
+	// from the start. `none`: not encrypted, for a server on this machine only.
+	Security string `yaml:"security" default:"starttls" oneof:"starttls tls none"`
+	// The login at the mail server.
+	Username string `yaml:"username"`
+	// The file with its password.
+	PasswordFile Path `yaml:"password_file"`
 }
 
 // Metrics is the listener for Prometheus.

@@ -23,6 +23,7 @@ import (
 	"github.com/curfew-id/curfew/provider"
 	"github.com/curfew-id/curfew/provider/egress"
 	"github.com/curfew-id/curfew/provider/keys"
+	"github.com/curfew-id/curfew/provider/mail"
 	"github.com/curfew-id/curfew/provider/password"
 	"github.com/curfew-id/curfew/provider/web"
 	"github.com/curfew-id/curfew/storage/bolt"
@@ -183,6 +184,14 @@ func (s *Server) openProvider(ctx context.Context, cfg *config.Config, observe l
 	if s.file != nil {
 		writeBackup = s.writeBackup
 	}
+	smtp, err := MailServer(cfg)
+	if err != nil {
+		return err
+	}
+	var sender mail.Sender
+	if smtp != nil {
+		sender = smtp
+	}
 	s.provider, err = provider.New(provider.Config{
 		Issuer:  cfg.Issuer,
 		Version: s.options.Version,
@@ -207,6 +216,7 @@ func (s *Server) openProvider(ctx context.Context, cfg *config.Config, observe l
 		CheckSession:    true,
 		Now:             wallClock,
 		PasswordCost:    passwordCost,
+		Mail:            sender,
 		PasswordRules:   rules,
 		Backup:          writeBackup,
 	})

@@ -29,6 +29,7 @@ func (p *Provider) routes() (http.Handler, error) {
 	registration := p.registration
 	accountPages.RedirectToSignIn = signIn.RedirectToSignIn
 	accountPages.RedirectToSignInAgain = signIn.RedirectToSignInAgain
+	accountPages.LinkUpstream = signIn.LinkUpstream
 	discovery, err := p.discoveryDocument()
 	if err != nil {
 		return nil, err
@@ -100,6 +101,8 @@ func (p *Provider) routes() (http.Handler, error) {
 		mux.Handle("POST /account/factors/passkey", ownForm(accountPages.EnrolPasskey))
 		mux.Handle("POST /account/factors/name", ownForm(accountPages.RenamePasskey))
 	}
+	mux.Handle("POST /account/factors/link", ownForm(accountPages.Link))
+	mux.Handle("POST /account/factors/unlink", ownForm(accountPages.Unlink))
 	mux.Handle("POST /account/factors/recovery", ownForm(accountPages.NewRecoveryCodes))
 	mux.HandleFunc("GET /account/activity", page(accountPages.Activity))
 	mux.HandleFunc("GET /account/reports/{report}", page(accountPages.Report))
@@ -228,6 +231,7 @@ func (p *Provider) account(view *logoutview.Handler) *account.Handler {
 		TOTP:          p.totp,
 		RecoveryCodes: p.recovery,
 		Passkeys:      p.passkeys,
+		Upstreams:     p.upstreams,
 		SignReport:    p.signReport,
 	}
 }

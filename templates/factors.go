@@ -22,7 +22,11 @@ type FactorsPage struct {
 	RecoveryAction  string
 	RenameAction    string
 	Problem         Problem
-	MayHaveRecovery bool // there is a factor that recovery codes stand in for
+	Linked          []LinkedAccount
+	Linkable        []UpstreamLink // other providers at which the user has no linked account; URL is not used
+	LinkAction      string         // takes interaction and link=ID
+	UnlinkAction    string         // takes interaction and unlink=KEY
+	MayHaveRecovery bool           // there is a factor that recovery codes stand in for
 }
 
 // Passkey is a passkey of the user.
@@ -32,6 +36,14 @@ type Passkey struct {
 	Created  time.Time
 	LastUsed time.Time // zero: never
 	Synced   bool      // it is backed up and can be on several devices
+}
+
+// LinkedAccount is an account of another provider with which the user signs in.
+type LinkedAccount struct {
+	Key      string // opaque
+	Provider string // the name of the provider
+	Name     string // of the account there; may be empty
+	Created  time.Time
 }
 
 // TOTPFactor is the user's authenticator app.

@@ -56,6 +56,11 @@ func factorSamples() []Sample {
 	}
 	all.TOTP = &TOTPFactor{Created: sampleNow.AddDate(0, -1, 0), LastUsed: sampleNow.AddDate(0, 0, -3)}
 	all.RecoveryCodes, all.MayHaveRecovery, all.Browsers = 9, true, 2
+	all.LinkAction, all.UnlinkAction = "/account/factors/link", "/account/factors/unlink"
+	all.Linkable = []UpstreamLink{{ID: "school", Name: "School"}}
+	all.Linked = []LinkedAccount{
+		{Key: "k3y", Provider: "Acme", Name: "ada@acme.example", Created: sampleNow.AddDate(0, -1, 0)},
+	}
 	needed := all
 	needed.RecoveryCodes, needed.Browsers = 0, 0
 	needed.Problem = Problem{Fault: FactorNeeded}

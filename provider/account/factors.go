@@ -82,6 +82,11 @@ func (h *Handler) renderFactors(w http.ResponseWriter, r *http.Request, v viewer
 		RenameAction:    h.Site.Path(pathFactors + "/name"),
 		Problem:         problem,
 	}
+	linked, err := h.Store.ListIdentities(r.Context(), v.user.Subject)
+	if err != nil {
+		return err
+	}
+	h.addLinked(&page, linked)
 	if h.Passkeys != nil {
 		page.OfferPasskeys = true
 		page.AddPasskeyURL = h.Site.Path(pathFactors + "/passkey")
@@ -131,6 +136,10 @@ func (h *Handler) RemoveFactor(w http.ResponseWriter, r *http.Request) error {
 	if factor == "browsers" {
 		return h.forgetBrowsers(w, r, v)
 	}
+	linked, err := h.Store.ListIdentities(r.Context(), v.user.Subject)
+	if err != nil {
+		return err
+	}
 	err = h.changeFactors(r, v, form, authn.EventFactorRemoved, factor, func(f *storage.Factors) error {
 		if factor == "totp" {
 			f.TOTP = nil
@@ -140,7 +149,7 @@ func (h *Handler) RemoveFactor(w http.ResponseWriter, r *http.Request) error {
 		if !f.HasSecondFactor() {
 			f.RecoveryCodes = nil // there is no second factor left that they could replace
 		}
-		return h.checkPolicy(v, *f)
+		return h.checkPolicy(v, *f, len(linked))
 	})
 	if errors.Is(err, errFactorNeeded) {
 		return h.renderFactors(w, r, v, templates.Problem{Fault: templates.FactorNeeded})
@@ -167,13 +176,13 @@ func (h *Handler) forgetBrowsers(w http.ResponseWriter, r *http.Request, v viewe
 	return nil
 }
 
-// checkPolicy returns errFactorNeeded if a user with only these factors could not sign in any more: the policy requires
-// another factor, or the user has neither a password nor a passkey.
-func (h *Handler) checkPolicy(v viewer, f storage.Factors) error {
+// checkPolicy returns errFactorNeeded if a user with only these factors and that many linked accounts could not sign in
+// any more: the policy requires another factor, or the user has neither a password nor a passkey nor a linked account.
+func (h *Handler) checkPolicy(v viewer, f storage.Factors, linked int) error {
 	required := authn.Required(h.Authn.Require)
 	hasPasskey := len(f.Passkeys) > 0
 	switch {
-	case v.user.Password == "" && !hasPasskey:
+	case v.user.Password == "" && !hasPasskey && linked == 0:
 		return errFactorNeeded
 	case required == authn.ACRMultiFactor && !f.HasSecondFactor():
 		return errFactorNeeded

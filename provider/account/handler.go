@@ -16,6 +16,7 @@ import (
 	"github.com/curfew-id/curfew/provider/logoutview"
 	"github.com/curfew-id/curfew/provider/password"
 	"github.com/curfew-id/curfew/provider/policy"
+	"github.com/curfew-id/curfew/provider/upstream"
 	"github.com/curfew-id/curfew/provider/web"
 	"github.com/curfew-id/curfew/storage"
 	"github.com/curfew-id/curfew/templates"
@@ -30,6 +31,7 @@ type Store interface {
 	storage.Events
 	storage.OneTimeLinks
 	storage.FactorStore
+	storage.Identities
 	Client(ctx context.Context, id string) (*storage.Client, error)
 	ListGrants(ctx context.Context, subject, client string, offlineOnly bool, at time.Time) ([]storage.Grant, error)
 }
@@ -62,6 +64,9 @@ type Handler struct {
 	RedirectToSignIn func(w http.ResponseWriter, r *http.Request, path string) error
 	// RedirectToSignInAgain does the same, but a user who is signed in must authenticate again.
 	RedirectToSignInAgain func(w http.ResponseWriter, r *http.Request, path string) error
+	// LinkUpstream sends the user of a session to an upstream, to link an account there. The browser comes back to path.
+	LinkUpstream func(w http.ResponseWriter, r *http.Request, id, path string, session storage.Session) error
+	Upstreams    upstream.Set
 	// LogoutView ends this browser's session and answers with the signed-out page.
 	LogoutView *logoutview.Handler
 	// SignReport returns the report as a signed JWT.

@@ -267,6 +267,7 @@ func TestSchemasHaveTheMembersOfTheTypes(t *testing.T) {
 		"BulkLogoutList":            {value: BulkLogoutList{}},
 		"Cause":                     {value: storage.Cause{}},
 		"Selector":                  {value: storage.Selector{}},
+		"UnknownHosts":              {value: UnknownHosts{}},
 		"Estimate":                  {value: logout.Estimate{}},
 		"HorizonPart":               {value: logout.HorizonPart{}},
 		"ReportEntry":               {value: storage.ReportEntry{}},

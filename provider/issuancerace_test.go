@@ -28,19 +28,22 @@ func TestNoTokenIsIssuedAfterTermination(t *testing.T) {
 		"password set": func(r *race) {
 			r.MustAdmin(http.MethodPost, "/users/alice/password", `{"password":"a new long password"}`)
 		},
-		"user disabled": func(r *race) { r.MustAdmin(http.MethodPost, "/users/alice/disable", "") },
+		"left the group": func(r *race) { r.MustAdmin(http.MethodDelete, "/groups/staff/members/alice", "") },
+		"user disabled":  func(r *race) { r.MustAdmin(http.MethodPost, "/users/alice/disable", "") },
 	}
 	for name, end := range endings {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			o := providertest.MustStart(t, nil)
-			o.MustAddClient("home", nil)
+			o.MustAdmin(http.MethodPut, "/groups/staff/members/alice", "")
+			o.MustAddClient("home", func(m *storage.Metadata) { m.AdmitGroups = []string{"staff"} })
 			r := &race{Fixture: o, b: o.Browser()}
 			home := r.b.MustJoin("alice", "home")
 			r.hint = home.IDToken
 			for i := range 6 {
 				o.MustAddClient(fmt.Sprint("app", i), func(m *storage.Metadata) {
 					m.ResponseTypes, m.GrantTypes = []string{"code", "code token"}, append(m.GrantTypes, "implicit")
+					m.AdmitGroups = []string{"staff"}
 					if i%2 == 0 {
 						m.AccessTokenFormat = "jwt"
 					}

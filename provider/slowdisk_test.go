@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -18,6 +19,7 @@ import (
 	"github.com/go-jose/go-jose/v4"
 	"github.com/go-jose/go-jose/v4/jwt"
 
+	"github.com/curfew-id/curfew/provider/admin"
 	"github.com/curfew-id/curfew/provider/providertest"
 	"github.com/curfew-id/curfew/storage"
 	"github.com/curfew-id/curfew/storage/bolt"
@@ -26,12 +28,13 @@ import (
 // longestAnswer is how long a request may take, however many writes it makes and whatever the disk does.
 const longestAnswer = 5 * time.Second
 
-// slowDisk is the disk of a store. Each commit takes delay.
+// slowDisk is the disk of a store. The sync of each commit takes delay; readers see the commit before.
 type slowDisk struct{ delay atomic.Int64 }
 
 func (d *slowDisk) commit(commit func() error) error {
+	err := commit()
 	time.Sleep(time.Duration(d.delay.Load()))
-	return commit()
+	return err
 }
 
 // slowRequest is a request that writes. It is prepared while the disk is quick; the function that prepare returns sends
@@ -283,4 +286,54 @@ func sendWithSlowDisk(t *testing.T, request slowRequest, delay time.Duration) {
 	if unanswered && repeated.Status >= http.StatusBadRequest && !usedLink {
 		t.Errorf("got %d from the same request on a quick disk, want success:\n%s", repeated.Status, repeated.Body)
 	}
+}
+
+// TestBulkLogoutIsAnsweredWithoutWaitingForItsCount: on a slow disk the count of a bulk logout waits for its pages. The
+// answer does not: it says that the count is incomplete.
+func TestBulkLogoutIsAnsweredWithoutWaitingForItsCount(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		disk := &slowDisk{}
+		o := providertest.MustStartOn(
+			t,
+			bolt.Options{Path: filepath.Join(t.TempDir(), "curfew.db"), Disk: disk.commit},
+			nil,
+		)
+		const sessions = 2500 // counted in several pages
+		for range sessions {
+			providertest.MustCreateSession(t, o.Store, "sub-alice", time.Now(), nil)
+		}
+		disk.delay.Store(int64(2100 * time.Millisecond))
+		var writer sync.WaitGroup
+		var answered atomic.Bool
+		writer.Go(func() {
+			for !answered.Load() { // a commit is always under way
+				_ = o.Store.AppendEvents(t.Context(), storage.Event{Kind: "line"}) // it may take too long
+			}
+		})
+		synctest.Wait()
+		begin := time.Now()
+		p := o.Admin(http.MethodPost, "/logouts", `{"all_users":true}`)
+		answered.Store(true)
+		if took := time.Since(begin); took > longestAnswer {
+			t.Errorf("got an answer after %v, want %v at most", took, longestAnswer)
+		}
+		var result admin.TerminationResult
+		if err := json.Unmarshal([]byte(p.Body), &result); err != nil || p.Status != http.StatusOK {
+			t.Fatalf("got %d %s, want success", p.Status, p.Body)
+		}
+		if !result.CountIncomplete || !result.InProgress || result.Count.Sessions >= sessions {
+			t.Errorf("got %+v, want an incomplete count", result)
+		}
+		disk.delay.Store(0)
+		writer.Wait()
+		time.Sleep(time.Minute)
+		var list admin.BulkLogoutList
+		p = o.MustAdmin(http.MethodGet, "/logouts", "")
+		if err := json.Unmarshal([]byte(p.Body), &list); err != nil || len(list.BulkLogouts) != 1 {
+			t.Fatalf("got %s, want one bulk logout", p.Body)
+		}
+		if done := list.BulkLogouts[0].Done.Sessions; done != sessions {
+			t.Errorf("got %d sessions ended, want %d", done, sessions)
+		}
+	})
 }

@@ -52,9 +52,12 @@ type Metadata struct {
 	AccessTokenFormat string `json:"access_token_format,omitempty"`
 	// AccessTokenTyp is the typ of JWT access tokens: at+jwt (default) or JWT.
 	AccessTokenTyp string `json:"access_token_typ,omitempty"`
-	// IDTokenClaims names the claims of ID tokens: empty for those that the claims parameter requests, scope for those
-	// and the claims of the granted scopes.
-	IDTokenClaims string `json:"id_token_claims,omitempty"`
+	// IDTokenClaims are the claims about the user in ID tokens, besides those that the claims parameter requests.
+	IDTokenClaims ClaimRules `json:"id_token_claims,omitempty"`
+	// UserinfoClaims are the claims of userinfo responses, besides those of the granted scopes.
+	UserinfoClaims ClaimRules `json:"userinfo_claims,omitempty"`
+	// AccessTokenClaims are the claims about the user in JWT access tokens.
+	AccessTokenClaims ClaimRules `json:"access_token_claims,omitempty"`
 	// Audience lists the audiences of the client's access tokens; none is a client_id. Default for opaque tokens: its
 	// client_id. JWT access tokens need an audience.
 	Audience []string `json:"audience,omitempty"`

@@ -77,10 +77,6 @@ func (c *Client) MayOmitPKCE(hasNonce bool) bool {
 	return hasNonce && !c.IsPublic()
 }
 
-// WantsScopeClaimsInIDToken reports whether ID tokens carry the claims of the granted scopes (Core §5.4). The UserInfo
-// endpoint returns them in any case.
-func (c *Client) WantsScopeClaimsInIDToken() bool { return c.IDTokenClaims == "scope" }
-
 // UsesJWTAccessTokens reports whether the client's access tokens are JWTs (RFC 9068). Resource servers validate those
 // by themselves, without introspection.
 func (c *Client) UsesJWTAccessTokens() bool { return c.AccessTokenFormat == "jwt" }

@@ -136,3 +136,29 @@ func (p *program) showChecked(c checked) error {
 	}
 	return p.printTable([]string{"records", "count"}, rows)
 }
+
+func (p *program) compactCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "compact",
+		Short: "Make the store of a stopped server smaller",
+		Long: "Copy the store of a stopped server without the free pages of removed records, and put the copy in place.\n" +
+			"The server reuses free pages, so this is of use after a time with many more records than now. The disk needs\n" +
+			"room for the copy. Sessions stay as they are.",
+		Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			cfg, err := p.loadConfig()
+			if err != nil {
+				return err
+			}
+			if cfg.Store.URL != "" {
+				return usageErrorf("the records are in a PostgreSQL database, which has its own means (VACUUM)")
+			}
+			before, after, err := server.CompactStore(cfg)
+			if err != nil {
+				return err
+			}
+			_, err = fmt.Fprintf(p.stdout, "compacted: %d bytes before, %d now\n", before, after)
+			return err
+		},
+	}
+}

@@ -359,7 +359,8 @@ func (p *program) logoutProgress() *cobra.Command {
 				return err
 			}
 			if len(args) == 1 && terminal.IsTerminal(p.stderr) {
-				return p.showProgress(cmd.Context(), c, args[0])
+				_, err = p.showProgress(cmd.Context(), c, args[0])
+				return err
 			}
 			bulkLogouts, err := c.BulkLogouts(cmd.Context())
 			if err != nil {

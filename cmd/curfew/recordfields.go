@@ -48,6 +48,8 @@ func (m *recordFields) addFlag(cmd *cobra.Command, field string, fieldType refle
 	switch {
 	case fieldType == reflect.TypeFor[json.RawMessage]():
 		flag.kind = reflect.Struct
+	case fieldType == reflect.TypeFor[storage.ClaimRules]():
+		flag.kind = reflect.Map
 	case kind == reflect.Slice:
 		// Each flag adds one value, so its name is singular: --redirect-uri for redirect_uris.
 		name = strings.TrimSuffix(name, "s")
@@ -106,6 +108,10 @@ func (v *fieldFlag) Set(text string) error {
 	case reflect.Slice:
 		previous, _ := v.fields.flagValues[v.name].([]string)
 		value = append(previous, text)
+	case reflect.Map: // "scope" or an object
+		if json.Valid([]byte(text)) {
+			value = json.RawMessage(text)
+		}
 	case reflect.Struct:
 		value = json.RawMessage(text)
 		if !json.Valid([]byte(text)) {
@@ -132,7 +138,7 @@ func (v *fieldFlag) Type() string {
 		return "bool"
 	case reflect.Int:
 		return "number"
-	case reflect.Struct:
+	case reflect.Struct, reflect.Map:
 		return "json"
 	}
 	if strings.Contains(v.name, "uri") {

@@ -21,8 +21,8 @@ func (p *program) restoreCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "restore FILE | --accept",
 		Short: "Restore a backup, and end everything in it",
-		Long: "Restore a backup into the data folder of a stopped server. The backup does not know what was ended after it\n" +
-			"was made, so the restore ends everything in it: all sessions, background access, codes, links, consents and\n" +
+		Long: "Restore a backup into the data folder of a stopped server. The backup does not know what was ended after\n" +
+			"it was made, so the restore ends everything in it: all sessions, background access, codes, links, consents and\n" +
 			"remembered devices. All users sign in again, and the next start notifies the apps. Signing keys are new. The\n" +
 			"key file has to be in place. The store that is replaced is kept beside the new one.\n\n" +
 			"--accept does the same with the store in the data folder, if `curfew serve` refuses it because it is older\n" +

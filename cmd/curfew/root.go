@@ -73,6 +73,7 @@ func (p *program) rootCommand() *cobra.Command {
 		p.backupCommand(),
 		p.restoreCommand(),
 		p.checkCommand(),
+		p.compactCommand(),
 		p.healthcheckCommand(),
 		p.versionCommand(),
 	)

@@ -78,10 +78,14 @@ func (p *program) endAndShow(
 		return withExitCode(err)
 	}
 	if result.InProgress && terminal.IsTerminal(p.stderr) {
-		if err := p.showProgress(ctx, c, result.CauseID); err != nil {
+		done, err := p.showProgress(ctx, c, result.CauseID)
+		if err != nil {
 			return err
 		}
 		result.InProgress = false
+		if result.CountIncomplete {
+			result.Count, result.CountIncomplete = done, false
+		}
 	}
 	if p.format == "json" {
 		return p.printJSON(result)
@@ -98,7 +102,11 @@ func (p *program) showEndResult(r admin.TerminationResult) error {
 		_, err := fmt.Fprintln(p.stdout, "done; no session or offline access ended")
 		return err
 	}
-	if _, err := fmt.Fprintf(p.stdout, "ended %s\n", formatTerminationCount(r.Count)); err != nil {
+	more := ""
+	if r.CountIncomplete {
+		more = ", and more that are still being counted"
+	}
+	if _, err := fmt.Fprintf(p.stdout, "ended %s%s\n", formatTerminationCount(r.Count), more); err != nil {
 		return err
 	}
 	if r.InProgress {
@@ -131,16 +139,20 @@ func formatTerminationCount(c storage.TerminationCount) string {
 // progressInterval is the time between two requests of showProgress.
 const progressInterval = 200 * time.Millisecond
 
-// showProgress shows a progress bar until the bulk logout is finished. An interrupt ends the bar but not the bulk
-// logout.
-func (p *program) showProgress(ctx context.Context, c *admin.Client, cause string) error {
+// showProgress shows a progress bar until the bulk logout is finished, and returns what it ended. An interrupt ends the
+// bar but not the bulk logout.
+func (p *program) showProgress(
+	ctx context.Context,
+	c *admin.Client,
+	cause string,
+) (ended storage.TerminationCount, err error) {
 	var bar *progressbar.ProgressBar
 	tick := time.NewTicker(progressInterval)
 	defer tick.Stop()
 	for {
 		bulk, err := findBulkLogout(ctx, c, cause)
 		if err != nil {
-			return err
+			return ended, err
 		}
 		done := bulk.Done.ClientSessions + bulk.Done.Sessions
 		total := done + bulk.Remaining.ClientSessions + bulk.Remaining.Sessions
@@ -149,15 +161,15 @@ func (p *program) showProgress(ctx context.Context, c *admin.Client, cause strin
 		}
 		bar.ChangeMax(max(total, 1))
 		if err := bar.Set(done); err != nil {
-			return fmt.Errorf("show progress: %w", err)
+			return ended, fmt.Errorf("show progress: %w", err)
 		}
 		if !bulk.Finished.IsZero() {
-			return bar.Finish()
+			return bulk.Done, bar.Finish()
 		}
 		select {
 		case <-ctx.Done():
 			fmt.Fprintln(p.stderr)
-			return ctx.Err()
+			return ended, ctx.Err()
 		case <-tick.C:
 		}
 	}

@@ -247,6 +247,7 @@ func TestSchemasHaveTheMembersOfTheTypes(t *testing.T) {
 		"ResetLinkRequest":          {value: ResetLinkRequest{}},
 		"Factor":                    {value: Factor{}},
 		"FactorList":                {value: FactorList{}},
+		"ClaimRule":                 {value: storage.ClaimRule{}},
 		"Group":                     {value: Group{}},
 		"GroupList":                 {value: GroupList{}},
 		"ResetLink":                 {value: ResetLink{}},
@@ -310,7 +311,7 @@ func TestSchemasHaveTheMembersOfTheTypes(t *testing.T) {
 		delete(spec.Components.Schemas, name)
 	}
 	for name := range spec.Components.Schemas {
-		if name != "DeliveryState" {
+		if name != "DeliveryState" && name != "ClaimRules" {
 			t.Errorf("schema %s is compared with no type", name)
 		}
 	}

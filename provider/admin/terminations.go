@@ -3,6 +3,7 @@ package admin
 import (
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"net/http"
 	"time"
@@ -35,6 +36,9 @@ type TerminationResult struct {
 	CauseID string                   `json:"cause_id,omitempty"`
 	EndedAt time.Time                `json:"ended_at,omitzero"` // the selected sessions are revoked from then on
 	Count   storage.TerminationCount `json:"count"`             // the sessions and grants that were selected
+	// CountIncomplete means that Count has only the first sessions of a bulk logout, because counting all of them took
+	// too long. GET /logouts counts them.
+	CountIncomplete bool `json:"count_incomplete,omitempty"`
 	// Reports are the ids of the reports. A bulk logout has only those of its first page.
 	Reports []string `json:"reports,omitempty"`
 	// InProgress means that a bulk logout still notifies clients. All its sessions are already revoked.
@@ -150,20 +154,37 @@ func (a *api) terminate(
 		return TerminationResult{}, err
 	}
 	count := result.Count
+	incomplete := false
 	if result.More { // a bulk logout, which is counted afterwards so that the count does not delay it
 		bulk := storage.BulkLogout{Cause: cause, Selector: selector, StartedAt: result.EndedAt}
-		count, err = a.Store.CountBulkLogout(ctx, bulk)
-		if err != nil {
+		total, err := a.countBulkLogout(ctx, bulk)
+		switch {
+		case err == nil:
+			count = total
+		case errors.Is(err, storage.ErrUnavailable):
+			incomplete = true // the bulk logout is on disk, whatever becomes of its count
+		default:
 			return TerminationResult{}, fmt.Errorf("count bulk logout %s, which is in force: %w", cause.ID, err)
 		}
 	}
 	return TerminationResult{
-		CauseID:    result.CauseID,
-		EndedAt:    result.EndedAt,
-		Count:      count,
-		Reports:    result.ReportIDs,
-		InProgress: result.More,
+		CauseID:         result.CauseID,
+		EndedAt:         result.EndedAt,
+		Count:           count,
+		CountIncomplete: incomplete,
+		Reports:         result.ReportIDs,
+		InProgress:      result.More,
 	}, nil
+}
+
+// countTimeout is how long the answer to a bulk logout may wait for the count of its sessions.
+const countTimeout = 2 * time.Second
+
+// countBulkLogout counts what a bulk logout selects. After countTimeout it returns storage.ErrUnavailable.
+func (a *api) countBulkLogout(ctx context.Context, bulk storage.BulkLogout) (storage.TerminationCount, error) {
+	ctx, cancel := context.WithTimeout(ctx, countTimeout)
+	defer cancel()
+	return a.Store.CountBulkLogout(ctx, bulk)
 }
 
 func (a *api) listBulkLogouts(w http.ResponseWriter, r *http.Request) error {

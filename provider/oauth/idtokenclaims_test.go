@@ -1,6 +1,8 @@
 package oauth_test
 
 import (
+	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/curfew-id/curfew/storage"
@@ -11,7 +13,7 @@ import (
 func TestScopeClaimsStandInTheIDTokenOnlyWhereTheClientWantsThem(t *testing.T) {
 	g := newRig(t)
 	g.mustClient("plain", nil)
-	g.mustClient("dex", func(c *storage.Client) { c.IDTokenClaims = "scope" })
+	g.mustClient("dex", func(c *storage.Client) { c.IDTokenClaims = storage.ClaimRules{storage.AllScopeClaims: {}} })
 	for client, want := range map[string]any{"plain": nil, "dex": "alice@example.com"} {
 		_, a := g.mustTokens(client, "openid email")
 		refreshed := g.refresh(client, a.text("refresh_token"))
@@ -43,5 +45,50 @@ func TestAccessTokenWithTypJWTIsOne(t *testing.T) {
 	}
 	if hint, err := g.ring.VerifyHint(a.text("access_token")); err == nil {
 		t.Errorf("the access token passes for an ID token hint: %+v", hint)
+	}
+}
+
+// TestClaimRulesSayWhichClaimsGoWhere: renamed, constant, as a list or as a string; and no claim of a scope that was
+// not granted.
+func TestClaimRulesSayWhichClaimsGoWhere(t *testing.T) {
+	g := newRig(t)
+	u, err := g.store.User(t.Context(), "alice")
+	if err != nil {
+		t.Fatal(err)
+	}
+	u.Groups = []string{"admins", "staff"}
+	if err := g.store.PutUser(t.Context(), u); err != nil {
+		t.Fatal(err)
+	}
+	g.mustClient("app", func(c *storage.Client) {
+		c.AccessTokenFormat = "jwt"
+		c.IDTokenClaims = storage.ClaimRules{
+			"roles":  {From: "groups"},
+			"tenant": {Value: "acme"},
+			"mail":   {From: "email"}, // its scope is not granted
+		}
+		c.UserinfoClaims = storage.ClaimRules{"role": {From: "groups", As: "string"}}
+		c.AccessTokenClaims = storage.ClaimRules{"groups": {}, "tenants": {Value: "acme", As: "list"}}
+	})
+	_, a := g.mustTokens("app", "openid groups")
+	refreshed := g.refresh("app", a.text("refresh_token"))
+	for at, answer := range map[string]interface{ text(string) string }{"code": a, "refresh": refreshed} {
+		idToken, accessToken := g.claims(answer.text("id_token")), g.claims(answer.text("access_token"))
+		if fmt.Sprint(idToken["roles"]) != "[admins staff]" || idToken["tenant"] != "acme" ||
+			idToken["mail"] != nil || idToken["groups"] != nil {
+			t.Errorf("%s: got ID token %v", at, idToken)
+		}
+		if fmt.Sprint(accessToken["groups"]) != "[admins staff]" || fmt.Sprint(accessToken["tenants"]) != "[acme]" ||
+			accessToken["sub"] != "alice" || accessToken["roles"] != nil {
+			t.Errorf("%s: got access token %v", at, accessToken)
+		}
+	}
+	if got := g.userInfo(a.text("access_token")); !strings.Contains(got.body, `"role":"admins,staff"`) ||
+		!strings.Contains(got.body, `"groups":["admins","staff"]`) {
+		t.Errorf("got userinfo %s", got.body)
+	}
+	_, lean := g.mustTokens("app", "openid")
+	if claims := g.claims(lean.text("access_token")); claims["groups"] != nil {
+		t.Errorf("got groups without the scope: %v", claims)
 	}
 }

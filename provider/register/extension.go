@@ -22,7 +22,9 @@ func (c *validation) checkExtensions(m *storage.Metadata) {
 	c.checkOneOf("access_token_format", m.AccessTokenFormat, "opaque", "jwt")
 	c.checkOneOf("assertion_audience", m.AssertionAudience, "issuer")
 	c.checkOneOf("access_token_typ", m.AccessTokenTyp, "at+jwt", "JWT")
-	c.checkOneOf("id_token_claims", m.IDTokenClaims, "scope")
+	c.checkClaimRules("id_token_claims", m.IDTokenClaims)
+	c.checkClaimRules("userinfo_claims", m.UserinfoClaims)
+	c.checkClaimRules("access_token_claims", m.AccessTokenClaims)
 	c.checkList("audience", m.Audience)
 	c.checkList("introspect", m.Introspect)
 	c.checkSchemes(m.AllowSchemes)
@@ -80,6 +82,8 @@ func ExtensionNames() []string {
 		"access_token_format",
 		"access_token_typ",
 		"id_token_claims",
+		"userinfo_claims",
+		"access_token_claims",
 		"audience",
 		"introspect",
 		"allow_http",
@@ -135,10 +139,13 @@ func CheckDefaults(defaults []byte) error {
 // not weaken the protection of users, other clients or the provider. Every client may set the strictest value.
 func operatorOnly(name string, value json.RawMessage) bool {
 	switch name {
-	case "audience", "introspect", "allow_http", "allow_schemes", "logout_scope", "require_authn", "admit_groups":
+	case "audience", "introspect", "allow_http", "allow_schemes", "logout_scope", "require_authn", "admit_groups",
+		"userinfo_claims", "access_token_claims":
 		return true
 	case "require_pkce":
 		return string(value) != "true"
+	case "id_token_claims":
+		return string(value) != `"scope"`
 	case "consent":
 		return string(value) != `"ask"`
 	case "backend_logout":

@@ -2,6 +2,7 @@ package tokens
 
 import (
 	"cmp"
+	"encoding/json"
 	"fmt"
 	"strings"
 	"time"
@@ -40,6 +41,7 @@ type accessToken struct {
 	sequence  storage.Sequence // client_credentials only: the store's sequence, read before the client
 	issuedAt  time.Time
 	expiresAt time.Time
+	user      *storage.User // for claims about the user; nil: none
 }
 
 // record returns the store's record of an opaque token. text is the token as the client gets it.
@@ -90,11 +92,30 @@ func (m *Minter) signAccessToken(a accessToken) (string, error) {
 		claims.ACR = a.grant.ACR
 		claims.AMR = a.grant.AMR
 	}
-	text, err := m.Ring.Sign(SigningAlg(a.client), cmp.Or(a.client.AccessTokenTyp, TypAccessToken), claims)
+	allClaims, err := a.withUserClaims(claims)
+	if err != nil {
+		return "", fmt.Errorf("encode access token: %w", err)
+	}
+	text, err := m.Ring.Sign(SigningAlg(a.client), cmp.Or(a.client.AccessTokenTyp, TypAccessToken), allClaims)
 	if err != nil {
 		return "", fmt.Errorf("sign access token: %w", err)
 	}
 	return text, nil
+}
+
+// withUserClaims adds the claims of the client's access_token_claims. A claim of the token itself replaces one with the
+// same name.
+func (a accessToken) withUserClaims(c AccessClaims) (any, error) {
+	if a.user == nil || len(a.client.AccessTokenClaims) == 0 {
+		return c, nil
+	}
+	tokenClaims, err := json.Marshal(c)
+	if err != nil {
+		return nil, err
+	}
+	all := map[string]any{}
+	addRuleClaims(all, a.client.AccessTokenClaims, a.user, a.scope)
+	return all, json.Unmarshal(tokenClaims, &all) // replaces only the keys in tokenClaims
 }
 
 // AccessTokenID is the content of the jti of a JWT access token. With it, Curfew's endpoints find out whether the token

@@ -87,7 +87,9 @@ func (t *AuthorizationTokens) Respond(
 		g = t.minter.newGrant("", t.client, t.code, result.Session, clientSession, t.issuedAt)
 	}
 	if t.withAccessToken {
-		if err := t.minter.setAccessToken(&response, t.newAccessToken(result.Session, g), t.opaqueToken); err != nil {
+		accessToken := t.newAccessToken(result.Session, g)
+		accessToken.user = user
+		if err := t.minter.setAccessToken(&response, accessToken, t.opaqueToken); err != nil {
 			return Response{}, err
 		}
 	}
@@ -106,9 +108,11 @@ func (t *AuthorizationTokens) Respond(
 	return response, nil
 }
 
-// NeedsUser reports whether the ID token contains claims about the user.
+// NeedsUser reports whether one of the tokens contains claims about the user.
 func (t *AuthorizationTokens) NeedsUser() bool {
-	return t.withIDToken && (t.idTokenOnly || idTokenNeedsUser(t.client, t.code.Claims))
+	inIDToken := t.withIDToken && (t.idTokenOnly || idTokenNeedsUser(t.client, t.code.Claims))
+	inAccessToken := t.withAccessToken && accessTokenNeedsUser(t.client)
+	return inIDToken || inAccessToken
 }
 
 func (t *AuthorizationTokens) newAccessToken(s storage.Session, g storage.Grant) accessToken {

@@ -58,7 +58,7 @@ func (c ClaimsRequest) RestrictTo(client *storage.Client) ClaimsRequest {
 	}
 	for _, requested := range []map[string]*RequestedClaim{c.IDToken, c.UserInfo} {
 		maps.DeleteFunc(requested, func(name string, _ *RequestedClaim) bool {
-			scope := scopeOf(name)
+			scope := storage.ScopeOfClaim(name)
 			return scope != "" && len(client.AllowedScope([]string{scope})) == 0
 		})
 	}
@@ -99,7 +99,7 @@ func OutOfScopeClaims(raw json.RawMessage, scopes []string) []string {
 	c := parseStoredClaims(raw)
 	for _, requested := range []map[string]*RequestedClaim{c.IDToken, c.UserInfo} {
 		for name := range requested {
-			scope := scopeOf(name)
+			scope := storage.ScopeOfClaim(name)
 			isOutOfScope := scope != "" && !slices.Contains(scopes, scope)
 			if isOutOfScope && !slices.Contains(names, name) {
 				names = append(names, name)

@@ -76,6 +76,7 @@ func (x *Exchange) Issue(s storage.Session, clientSession storage.ClientSession)
 // Respond signs the tokens that Issue recorded. user may be nil unless NeedsUser returns true.
 func (x *Exchange) Respond(result storage.RedeemResult, user *storage.User) (response Response, err error) {
 	accessToken := x.newAccessToken(result.Session, result.Grant)
+	accessToken.user = user
 	if err := x.minter.setAccessToken(&response, accessToken, x.opaqueToken); err != nil {
 		return Response{}, err
 	}
@@ -93,7 +94,7 @@ func (x *Exchange) Respond(result storage.RedeemResult, user *storage.User) (res
 
 // NeedsUser reports whether the ID token contains claims about the user.
 func (x *Exchange) NeedsUser() bool {
-	return idTokenNeedsUser(x.client, x.code.Claims)
+	return idTokenNeedsUser(x.client, x.code.Claims) || accessTokenNeedsUser(x.client)
 }
 
 func (x *Exchange) newAccessToken(s storage.Session, g storage.Grant) accessToken {

@@ -69,6 +69,7 @@ func (r *Refresh) Issue(grant storage.Grant, s *storage.Session) (storage.Issuan
 // the sign-in, and no nonce (Core §12.2). user may be nil unless NeedsUser returns true.
 func (r *Refresh) Respond(result storage.RefreshResult, user *storage.User) (response Response, err error) {
 	accessToken := r.newAccessToken(result.Grant, result.Session)
+	accessToken.user = user
 	if err := r.minter.setAccessToken(&response, accessToken, r.opaqueToken); err != nil {
 		return Response{}, err
 	}
@@ -86,7 +87,7 @@ func (r *Refresh) Respond(result storage.RefreshResult, user *storage.User) (res
 
 // NeedsUser reports whether the ID token contains claims about the user.
 func (r *Refresh) NeedsUser(g storage.Grant) bool {
-	return idTokenNeedsUser(r.client, g.Claims)
+	return idTokenNeedsUser(r.client, g.Claims) || accessTokenNeedsUser(r.client)
 }
 
 func (r *Refresh) newAccessToken(g storage.Grant, s *storage.Session) accessToken {

@@ -7,53 +7,19 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// scopeClaims are the claims that each scope requests (Core §5.4, and groups).
-var scopeClaims = map[string][]string{
-	"profile": {
-		"name",
-		"family_name",
-		"given_name",
-		"middle_name",
-		"nickname",
-		"preferred_username",
-		"profile",
-		"picture",
-		"website",
-		"gender",
-		"birthdate",
-		"zoneinfo",
-		"locale",
-		"updated_at",
-	},
-	"email":   {"email", "email_verified"},
-	"address": {"address"},
-	"phone":   {"phone_number", "phone_number_verified"},
-	"groups":  {"groups"}, // not in Core
-}
-
 // Scopes returns the scopes that Curfew supports (scopes_supported).
 func Scopes() []string {
 	return []string{"openid", "profile", "email", "address", "phone", "groups", "offline_access"}
 }
 
-// scopeOf returns the scope that requests the claim, or "" if the claim is not about the user.
-func scopeOf(claim string) string {
-	for scope, claims := range scopeClaims {
-		if slices.Contains(claims, claim) {
-			return scope
-		}
-	}
-	return ""
-}
-
 // requestableClaims are the claims that the claims parameter may request: about the user and about the authentication.
 var requestableClaims = slices.Concat(
 	[]string{"sub", "acr", "amr", "auth_time", "sid"},
-	scopeClaims["profile"],
-	scopeClaims["email"],
-	scopeClaims["address"],
-	scopeClaims["phone"],
-	scopeClaims["groups"],
+	storage.ScopeClaims("profile"),
+	storage.ScopeClaims("email"),
+	storage.ScopeClaims("address"),
+	storage.ScopeClaims("phone"),
+	storage.ScopeClaims("groups"),
 )
 
 // ClaimNames returns the claims that Curfew can return (claims_supported). session_expiry cannot be requested: only
@@ -65,25 +31,24 @@ func ClaimNames() []string { return append(slices.Clone(requestableClaims), "ses
 func UserInfoClaims(u *storage.User, client *storage.Client, scope []string, request json.RawMessage) map[string]any {
 	claims := map[string]any{}
 	addScopeClaims(claims, u, scope)
+	addRuleClaims(claims, client.UserinfoClaims, u, scope)
 	addRequestedClaims(claims, u, parseAllowedClaims(request, client).UserInfo)
 	return claims
 }
 
 // idTokenNeedsUser reports whether an ID token of the client contains claims about the user.
 func idTokenNeedsUser(c *storage.Client, request json.RawMessage) bool {
-	return c.WantsScopeClaimsInIDToken() || len(parseAllowedClaims(request, c).IDToken) > 0
+	return len(c.IDTokenClaims) > 0 || len(parseAllowedClaims(request, c).IDToken) > 0
 }
 
 // idTokenUserClaims returns the claims about the user for an ID token: those that the claims parameter requests, and
-// those of the scope if the client registered for them. user is nil if idTokenNeedsUser returns false.
+// those of the client's id_token_claims. user is nil if idTokenNeedsUser returns false.
 func idTokenUserClaims(c *storage.Client, user *storage.User, scope []string, request json.RawMessage) map[string]any {
 	claims := map[string]any{}
 	if user == nil {
 		return claims
 	}
-	if c.WantsScopeClaimsInIDToken() {
-		addScopeClaims(claims, user, scope)
-	}
+	addRuleClaims(claims, c.IDTokenClaims, user, scope)
 	addRequestedClaims(claims, user, parseAllowedClaims(request, c).IDToken)
 	return claims
 }
@@ -91,12 +56,25 @@ func idTokenUserClaims(c *storage.Client, user *storage.User, scope []string, re
 // addScopeClaims adds the claims that the scope requests.
 func addScopeClaims(claims map[string]any, u *storage.User, scope []string) {
 	for _, s := range scope {
-		for _, name := range scopeClaims[s] {
+		for _, name := range storage.ScopeClaims(s) {
 			if value, ok := userClaim(u, name); ok {
 				claims[name] = value
 			}
 		}
 	}
+}
+
+// accessTokenNeedsUser reports whether an access token of the client contains claims about the user.
+func accessTokenNeedsUser(c *storage.Client) bool {
+	return c.UsesJWTAccessTokens() && len(c.AccessTokenClaims) > 0
+}
+
+// addRuleClaims adds the claims of rules.
+func addRuleClaims(claims map[string]any, rules storage.ClaimRules, u *storage.User, scope []string) {
+	if rules.HasScopeClaims() {
+		addScopeClaims(claims, u, scope)
+	}
+	rules.Apply(claims, scope, func(claim string) (any, bool) { return userClaim(u, claim) })
 }
 
 // addRequestedClaims adds the claims that the claims parameter requests. It omits a claim whose value differs from the

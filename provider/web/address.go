@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -68,18 +69,24 @@ func (s *Site) isTrustedProxy(addr netip.Addr) bool {
 }
 
 // forwardedHops returns the hops that the proxies reported, the nearest last. It ignores empty list elements (RFC 9110
-// §5.6.1).
-func forwardedHops(header http.Header) ([]string, error) {
-	if lines := header.Values("X-Forwarded-For"); len(lines) > 0 {
-		var hops []string
-		for hop := range strings.SplitSeq(strings.Join(lines, ","), ",") {
-			if hop = strings.TrimSpace(hop); hop != "" {
-				hops = append(hops, hop)
-			}
+// §5.6.1). A header without any other element is an error: the proxy knows who asks, and its own address must not stand
+// for all its users.
+func forwardedHops(header http.Header) (hops []string, err error) {
+	lines := header.Values("X-Forwarded-For")
+	for hop := range strings.SplitSeq(strings.Join(lines, ","), ",") {
+		if hop = strings.TrimSpace(hop); hop != "" {
+			hops = append(hops, hop)
 		}
+	}
+	if len(hops) > 0 {
 		return hops, nil
 	}
-	return parseForwarded(strings.Join(header.Values("Forwarded"), ","))
+	standard := header.Values("Forwarded")
+	hops, err = parseForwarded(strings.Join(standard, ","))
+	if err == nil && len(hops) == 0 && len(lines)+len(standard) > 0 {
+		return nil, errors.New("the header is empty")
+	}
+	return hops, err
 }
 
 // parseForwarded returns the for parameters of a Forwarded header (RFC 7239 §4).
@@ -165,7 +172,8 @@ func isNodePort(text string) bool {
 	if rest, obfuscated := strings.CutPrefix(text, "_"); obfuscated {
 		return rest != ""
 	}
-	return text != "" && len(text) <= 5 && strings.Trim(text, "0123456789") == ""
+	_, err := strconv.ParseUint(text, 10, 16)
+	return err == nil
 }
 
 // The prefix lengths of IPv6 networks that one subscriber gets.

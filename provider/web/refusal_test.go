@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -192,6 +193,81 @@ func TestEveryRefusalLeavesItsReasonInTheLog(t *testing.T) {
 			if strings.Contains(text, "sesame") || strings.Contains(text, providertest.Secret) {
 				t.Errorf("%s: the log holds a secret:\n%s", name, text)
 			}
+		}
+	})
+}
+
+// TestEveryBadParameterIsNamedInTheLog: each 400 of the endpoints logs the client, the parameter and a reason.
+func TestEveryBadParameterIsNamedInTheLog(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var log bytes.Buffer
+		o := mustStartLogging(t, &log, slog.LevelInfo)
+		o.MustAddClient("atlas", nil)
+		b := o.Browser()
+		hint := b.MustJoin("alice", "atlas").IDToken
+		type badParameter struct{ param, value string }
+		mustName := func(endpoint string, bad badParameter, request func()) {
+			t.Helper()
+			log.Reset()
+			request()
+			text := log.String()
+			for _, line := range logLines(t, &log) {
+				reason, _ := line["reason"].(string)
+				if line["msg"] == "request refused" && line["client"] == "atlas" && line["param"] == bad.param &&
+					reason != "" {
+					return
+				}
+			}
+			t.Errorf("%s, %s=%.20s: the log does not name client, parameter and reason:\n%s", endpoint, bad.param, bad.value, text)
+		}
+		for _, bad := range []badParameter{
+			{"response_type", ""},
+			{"response_type", "code code"},
+			{"response_mode", "web_message"},
+			{"prompt", "none login"},
+			{"prompt", "create"},
+			{"max_age", "-1"},
+			{"claims", "{"},
+			{"id_token_hint", "x.y.z"},
+			{"code_challenge", "short"},
+			{"request", "x"},
+			{"request_uri", "https://evil.example/x"},
+			{"resource", "https://api.example"},
+			{"registration", "{}"},
+			{"scope", ""},
+		} {
+			mustName("authorize", bad, func() {
+				b.Do(http.MethodGet, providertest.AuthorizeURL("atlas", bad.param, bad.value), nil, nil)
+			})
+		}
+		redemption := url.Values{
+			"grant_type":    {"authorization_code"},
+			"code":          {"x"},
+			"redirect_uri":  {"https://atlas.example/callback"},
+			"code_verifier": {strings.Repeat("v", 43)},
+		}
+		for _, bad := range []badParameter{
+			{"grant_type", "made_up"},
+			{"grant_type", "implicit"},
+			{"code", "y\n"},
+			{"resource", "https://api.example"},
+		} {
+			mustName("token", bad, func() {
+				form := maps.Clone(redemption)
+				form.Set(bad.param, bad.value)
+				o.Token("atlas", form)
+			})
+		}
+		for _, bad := range []badParameter{
+			{"post_logout_redirect_uri", "https://evil.example/"},
+			{"post_logout_redirect_uri", "/relative"},
+			{"id_token_hint", hint + "\n"},
+			{"id_token_hint", hint[:len(hint)-2]},
+		} {
+			mustName("end_session", bad, func() {
+				parameters := []string{"id_token_hint", hint, "client_id", "atlas", bad.param, bad.value}
+				b.Copy().Do(http.MethodGet, providertest.EndSessionURL(parameters...), nil, nil)
+			})
 		}
 	})
 }

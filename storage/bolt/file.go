@@ -6,6 +6,7 @@ import (
 	"os"
 	"runtime"
 	"runtime/debug"
+	"strconv"
 
 	"go.etcd.io/bbolt"
 
@@ -32,6 +33,8 @@ func openFile(o Options) (db *bbolt.DB, info os.FileInfo, err error) {
 		NoFreelistSync: true, // with many free pages the list costs more than the data of a commit
 		FreelistType:   bbolt.FreelistMapType,
 		NoStatistics:   true,
+
+		InitialMmapSize: mapSize(o.Path),
 		OpenFile: func(path string, flag int, mode os.FileMode) (*os.File, error) {
 			var err error
 			if file, err = os.OpenFile(path, flag, mode); err != nil {
@@ -48,6 +51,25 @@ func openFile(o Options) (db *bbolt.DB, info os.FileInfo, err error) {
 		},
 	})
 	return db, info, err
+}
+
+// A file of at least largeFile bytes is mapped at a size that it never reaches. Otherwise bbolt would map it again when
+// it has grown past the mapping. It waits for all read transactions then, and all others wait for it: a backup
+// would stop the store. The mapping takes addresses, not memory. A smaller file is read in a moment.
+const (
+	largeFile    = 16 << 20
+	largeMapping = 64 << 30
+)
+
+// mapSize returns the size at which a file is mapped; 0: at its own size.
+func mapSize(path string) int {
+	info, err := os.Stat(path)
+	hasAddresses := strconv.IntSize == 64 && runtime.GOOS != "windows" // Windows extends the file to its mapping
+	if err != nil || !hasAddresses || info.Size() < largeFile {
+		return 0
+	}
+	var size int64 = largeMapping
+	return int(size)
 }
 
 // checkFileInPlace returns an error if the path no longer leads to the file that is open.

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/curfew-id/curfew/storage"
@@ -89,5 +91,39 @@ func TestVerifyFindsDamage(t *testing.T) {
 		if c, err := Verify(path); err == nil {
 			t.Errorf("%s: got %+v, want an error", name, c)
 		}
+	}
+}
+
+func TestSnapshotDoesNotStopTheStoreThatGrows(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "curfew.db")
+	s, err := Open(Options{Path: path})
+	if err != nil {
+		t.Fatal(err)
+	}
+	fill := func(prefix string) {
+		t.Helper()
+		picture := strings.Repeat("x", 1<<20)
+		for i := range 20 {
+			name := prefix + strconv.Itoa(i)
+			u := storage.User{Subject: name, Name: name, Claims: map[string]any{"picture": picture}}
+			if err := s.PutUser(t.Context(), u); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	fill("before")
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if s, err = Open(Options{Path: path}); err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	err = s.Snapshot(t.Context(), func(snapshot Snapshot) error {
+		fill("meanwhile") // the file grows past the size at which it was mapped
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 }

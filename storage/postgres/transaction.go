@@ -51,8 +51,13 @@ func read[T any](ctx context.Context, s *Store, fn func(*tx) (T, error)) (result
 
 // snapshot runs fn, whose queries all see the records as they are at one moment.
 func snapshot[T any](ctx context.Context, s *Store, fn func(*tx) (T, error)) (result T, err error) {
-	err = s.callFor(ctx, bulkTimeout, func(ctx context.Context) error {
-		result, err = runSnapshot(ctx, s, fn)
+	err = s.callFor(ctx, bulkTimeout, func(limited context.Context) error {
+		if deadline, ok := ctx.Deadline(); ok { // of a caller that can do without the result
+			var cancel context.CancelFunc
+			limited, cancel = context.WithDeadline(limited, deadline)
+			defer cancel()
+		}
+		result, err = runSnapshot(limited, s, fn)
 		return err
 	})
 	return result, err

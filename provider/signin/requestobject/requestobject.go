@@ -57,7 +57,10 @@ func (r *Reader) Merge(
 	token := params.Get("request")
 	requestURI := params.Get("request_uri")
 	if params.Get("registration") != "" {
-		return params, oauthError("registration_not_supported", "register the client first")
+		return params, web.OAuthError{
+			Code:        "registration_not_supported",
+			Description: "register the client first",
+		}.About("registration")
 	}
 	if token == "" && requestURI == "" {
 		return params, nil

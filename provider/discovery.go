@@ -8,6 +8,7 @@ import (
 	"github.com/curfew-id/curfew/provider/authn"
 	"github.com/curfew-id/curfew/provider/register"
 	"github.com/curfew-id/curfew/provider/tokens"
+	"github.com/curfew-id/curfew/templates"
 )
 
 // providerMetadata is the discovery document (Discovery 1.0 §3, RFC 8414 §2, and the logout specifications). It lists
@@ -91,7 +92,7 @@ func (p *Provider) discoveryDocument() ([]byte, error) {
 		DisplayValues:         []string{"page"},
 		ClaimTypes:            []string{"normal"},
 		Claims:                tokens.ClaimNames(),
-		UILocales:             []string{"en"},
+		UILocales:             uiLocales(),
 		PromptValues:          []string{"none", "login", "consent", "select_account"},
 		CodeChallengeMethods:  []string{"S256"},
 		ClaimsParameter:       true,
@@ -115,4 +116,13 @@ func (p *Provider) discoveryDocument() ([]byte, error) {
 		return nil, fmt.Errorf("encode discovery: %w", err)
 	}
 	return doc, nil
+}
+
+// uiLocales returns the languages of the pages.
+func uiLocales() []string {
+	var tags []string
+	for _, l := range templates.Languages() {
+		tags = append(tags, l.Tag)
+	}
+	return tags
 }

@@ -84,6 +84,7 @@ func (p *Provider) routes() (http.Handler, error) {
 	mux.HandleFunc("GET /signed-out/{interaction}/status.json", view.Status)
 	mux.HandleFunc("GET "+logoutview.EvictPath, view.Evict)
 	mux.HandleFunc("GET "+logoutview.MeaningPath, view.Meaning)
+	mux.HandleFunc("GET "+web.LanguagePath+"{tag}", page(p.site.ChooseLanguage))
 	mux.HandleFunc("GET /account", page(accountPages.Sessions))
 	mux.Handle("POST /account/sessions", ownForm(accountPages.SignOut))
 	mux.HandleFunc("GET /account/applications", page(accountPages.Apps))

@@ -31,8 +31,8 @@ type MailOutcome struct {
 // MailRetention is how long after GiveUpAt a message is kept at most, for example while mail is not configured.
 const MailRetention = 24 * time.Hour
 
-// MailQueue is the outbox of messages. It is apart from the deliveries of logout tokens, so that mail never delays them.
-// PutOneTimeLink and Change queue messages too, in the transaction of what the messages are about.
+// MailQueue is the outbox of messages. It is apart from the deliveries of logout tokens, so that mail never delays
+// them. PutOneTimeLink and Change queue messages too, in the transaction of what the messages are about.
 type MailQueue interface {
 	// QueueMail adds messages, in one transaction.
 	QueueMail(ctx context.Context, m ...Mail) error

@@ -75,14 +75,48 @@ func (c *catalog) locale(tag string) *locale {
 	return c.locales[defaultLanguage]
 }
 
-// MatchLanguage returns the tag of the language of the catalog that fits an Accept-Language header best (RFC 9110
-// §12.5.4).
-func MatchLanguage(acceptLanguage string) string { return texts().match(acceptLanguage) }
+// Language is a language of the catalog.
+type Language struct {
+	Tag  string // BCP 47
+	Name string // in the language itself
+}
 
-func (c *catalog) match(acceptLanguage string) string {
-	if acceptLanguage == "" || len(c.tags) == 1 {
-		return defaultLanguage
+// LanguageLink leads to the same page in another language.
+type LanguageLink struct {
+	Language
+	URL     string
+	Current bool // the page is in this language
+}
+
+// Languages returns the languages of the catalog, English first.
+func Languages() []Language {
+	var all []Language
+	for _, tag := range texts().tags {
+		l := texts().locale(tag.String())
+		all = append(all, Language{l.tag, l.text("language.name").String()})
 	}
-	_, index := language.MatchStrings(c.matcher, acceptLanguage)
-	return c.tags[index].String()
+	return all
+}
+
+// HasLanguage reports whether the catalog has the language with this tag.
+func HasLanguage(tag string) bool { return texts().locales[tag] != nil }
+
+// MatchLanguage returns the tag of the language of the catalog that fits the wanted languages best: BCP 47 tags in the
+// order of preference, or the value of an Accept-Language header (RFC 9110 §12.5.4). If none fits, it returns English
+// and false.
+func MatchLanguage(wanted ...string) (tag string, ok bool) { return texts().match(wanted...) }
+
+func (c *catalog) match(wanted ...string) (tag string, ok bool) {
+	if len(c.tags) == 1 && len(wanted) == 1 && wanted[0] == "" {
+		return defaultLanguage, false
+	}
+	var tags []language.Tag
+	for _, text := range wanted {
+		parsed, _, err := language.ParseAcceptLanguage(text)
+		if err == nil {
+			tags = append(tags, parsed...)
+		}
+	}
+	_, index, confidence := c.matcher.Match(tags...)
+	return c.tags[index].String(), confidence != language.No
 }

@@ -15,6 +15,8 @@ import (
 	"testing/fstest"
 
 	"go.yaml.in/yaml/v3"
+	"golang.org/x/text/feature/plural"
+	"golang.org/x/text/language"
 )
 
 // mustReadLocale reads the texts of one language: for each name, its plural forms. A text without forms has the form
@@ -86,6 +88,36 @@ func TestEveryLanguageHasEveryTextWithTheSamePlaceholders(t *testing.T) {
 			}
 		}
 	}
+}
+
+func TestEveryLanguageHasThePluralFormsOfItsGrammar(t *testing.T) {
+	want := mustReadLocale(t, english)
+	for _, l := range Languages() {
+		forms := pluralForms(language.MustParse(l.Tag))
+		got := mustReadLocale(t, "locales/"+l.Tag+".yaml")
+		for name := range want {
+			for _, form := range forms {
+				if len(want[name]) > 1 && got[name][form] == "" {
+					t.Errorf("%s: %s lacks the form %s", l.Tag, name, form)
+				}
+			}
+		}
+	}
+}
+
+// pluralForms are the plural forms of whole numbers in a language (Unicode CLDR). Newer versions of CLDR have more.
+func pluralForms(tag language.Tag) []string {
+	names := map[plural.Form]string{
+		plural.Zero: "zero", plural.One: "one", plural.Two: "two",
+		plural.Few: "few", plural.Many: "many", plural.Other: "other",
+	}
+	forms := map[string]bool{"other": true}
+	for n := range 1_000_001 {
+		if n < 1000 || n == 1_000_000 {
+			forms[names[plural.Cardinal.MatchPlural(tag, n, 0, 0, 0, 0)]] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(forms))
 }
 
 // names of texts as they stand in templates and in Go.
@@ -318,6 +350,10 @@ outcome.waiting:
 	}
 	c := mustLoadCatalog(fstest.MapFS{english: {Data: raw}, "locales/pl.yaml": {Data: []byte(polish)}})
 	l := c.locale("pl")
+	match := func(wanted ...string) string {
+		tag, _ := c.match(wanted...)
+		return tag
+	}
 	for _, tt := range []struct{ got, want string }{
 		{l.text("signin.title").String(), "Logowanie"},
 		{l.text("signin.button").String(), "Sign in"},
@@ -328,10 +364,11 @@ outcome.waiting:
 		{l.text("outcome.waiting", "Count", 5, "Apps", "x").String(), "5 aplikacji: x"},
 		{l.duration(1500e6), "1,5 s"},
 		{c.locale("de").tag, "en"},
-		{c.match("pl-PL,pl;q=0.9,en;q=0.8"), "pl"},
-		{c.match("fr"), "en"},
-		{c.match("not a header;;"), "en"},
-		{c.match(""), "en"},
+		{match("pl-PL,pl;q=0.9,en;q=0.8"), "pl"},
+		{match("fr"), "en"},
+		{match("not a header;;"), "en"},
+		{match(""), "en"},
+		{match("fr-CA", "pl"), "pl"},
 	} {
 		if tt.got != tt.want {
 			t.Errorf("got %q, want %q", tt.got, tt.want)

@@ -7,12 +7,13 @@ import (
 
 // Page has the fields that all pages have. The zero value is a page without a signed-in user.
 type Page struct {
-	Lang      string    // language of the texts, as MatchLanguage returns it; empty: English
-	Product   string    // the name at the top; empty: "Curfew"
-	Base      string    // path of the issuer, for the URLs of Assets; empty for most issuers
-	Account   string    // e-mail address or login name of the signed-in user; empty: none
-	RequestID string    // shown on error pages, so that an administrator finds the log line
-	Now       time.Time // when the page was made; zero: no relative times ("2 h ago")
+	Lang      string         // language of the texts, as MatchLanguage returns it; empty: English
+	Languages []LanguageLink // links to the page in other languages; empty: none
+	Product   string         // the name at the top; empty: "Curfew"
+	Base      string         // path of the issuer, for the URLs of Assets; empty for most issuers
+	Account   string         // e-mail address or login name of the signed-in user; empty: none
+	RequestID string         // shown on error pages, so that an administrator finds the log line
+	Now       time.Time      // when the page was made; zero: no relative times ("2 h ago")
 
 	// ProbeURL answers 204 if the session is active and 401 if it is not. The page's script requests it while the
 	// page is visible, and ignores other answers. The requests do not count as activity of the user. Empty: no
@@ -27,6 +28,9 @@ func (p Page) locale() *locale { return texts().locale(p.Lang) }
 
 // Language returns the tag of the page's language, for the lang attribute.
 func (p Page) Language() string { return p.locale().tag }
+
+// Direction returns the direction of the script, for the dir attribute: ltr or rtl.
+func (p Page) Direction() string { return p.locale().text("language.direction").String() }
 
 // ProductName returns the name at the top of the page.
 func (p Page) ProductName() string {

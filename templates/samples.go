@@ -2,21 +2,44 @@ package templates
 
 import (
 	"io"
+	"reflect"
 	"time"
 )
 
 // Sample is a page with made-up data, for looking at it without signing in.
 type Sample struct {
-	Name   string // the page and its state, such as "signin-wrong"
-	Render func(io.Writer) error
+	Name     string // the page and its state, such as "signin-wrong"
+	renderIn func(w io.Writer, language string) error
 }
+
+// Render writes the page in English.
+func (s Sample) Render(w io.Writer) error { return s.renderIn(w, "") }
+
+// RenderIn writes the page in the language with a tag, with links to the other languages.
+func (s Sample) RenderIn(w io.Writer, language string) error { return s.renderIn(w, language) }
 
 // sampleNow is the time of all samples.
 var sampleNow = time.Date(2026, time.November, 21, 10, 2, 14, 0, time.UTC)
 
 // sample returns the Sample of a page and its function.
 func sample[P any](name string, render func(io.Writer, P) error, page P) Sample {
-	return Sample{name, func(w io.Writer) error { return render(w, page) }}
+	return Sample{name, func(w io.Writer, language string) error {
+		translated := page
+		if language != "" {
+			fields := reflect.ValueOf(&translated).Elem()
+			fields.FieldByName("Lang").SetString(language)
+			fields.FieldByName("Languages").Set(reflect.ValueOf(sampleLanguages(language)))
+		}
+		return render(w, translated)
+	}}
+}
+
+func sampleLanguages(current string) []LanguageLink {
+	var links []LanguageLink
+	for _, l := range Languages() {
+		links = append(links, LanguageLink{Language: l, URL: "/?lang=" + l.Tag, Current: l.Tag == current})
+	}
+	return links
 }
 
 // Samples returns all pages, each in several states.

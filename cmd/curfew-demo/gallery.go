@@ -29,10 +29,10 @@ var galleryIndex = template.Must(template.New("gallery").Parse(`<!doctype html>
 func gallery() http.Handler {
 	samples := templates.Samples()
 	mux := http.NewServeMux()
-	show := func(path string, render func(*bytes.Buffer) error) {
-		mux.HandleFunc("GET "+path, func(w http.ResponseWriter, _ *http.Request) {
+	show := func(path string, render func(b *bytes.Buffer, language string) error) {
+		mux.HandleFunc("GET "+path, func(w http.ResponseWriter, r *http.Request) {
 			var page bytes.Buffer
-			if err := render(&page); err != nil {
+			if err := render(&page, r.URL.Query().Get("lang")); err != nil {
 				http.Error(w, err.Error(), http.StatusInternalServerError)
 				return
 			}
@@ -44,9 +44,9 @@ func gallery() http.Handler {
 			w.Write(page.Bytes())
 		})
 	}
-	show("/{$}", func(b *bytes.Buffer) error { return galleryIndex.Execute(b, samples) })
+	show("/{$}", func(b *bytes.Buffer, _ string) error { return galleryIndex.Execute(b, samples) })
 	for _, s := range samples {
-		show("/"+s.Name, func(b *bytes.Buffer) error { return s.Render(b) })
+		show("/"+s.Name, func(b *bytes.Buffer, language string) error { return s.RenderIn(b, language) })
 	}
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", mime.TypeByExtension(path.Ext(r.URL.Path)))

@@ -12,8 +12,8 @@ import (
 
 const purposeReset = "reset"
 
-// ShowReset handles GET /reset/{link}, a one-time link that an administrator made or that was mailed. Only POST uses the
-// link up: mail scanners open links.
+// ShowReset handles GET /reset/{link}, a one-time link that an administrator made or that was mailed. Only POST uses
+// the link up: mail scanners open links.
 func (h *Handler) ShowReset(w http.ResponseWriter, r *http.Request) error {
 	user, err := h.linkUser(r)
 	if err != nil {

@@ -118,8 +118,9 @@ func (m *ResetMails) queue(ctx context.Context, user storage.User, allowed bool)
 		return fmt.Errorf("read the issuer: %w", err)
 	}
 	locale, _ := user.Claims["locale"].(string)
+	lang, _ := templates.MatchLanguage(locale)
 	page := templates.MailPage{
-		Lang:    templates.MatchLanguage(locale),
+		Lang:    lang,
 		Kind:    templates.MailResetRefused,
 		Host:    issuer.Hostname(),
 		Account: user.Name,

@@ -16,6 +16,7 @@ func (h *Handler) Authorize(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	req, err := h.parse(r)
+	h.Site.RememberUILocales(w, r, req.uiLocales)
 	if err != nil {
 		return h.answerError(w, r, &req, err)
 	}

@@ -24,6 +24,7 @@ type authRequest struct {
 	clientRecord        *storage.Client
 	redirectURIVerified bool
 	pageShown           bool             // the user has seen a page of this provider for this request
+	uiLocales           string           // the languages that the client asks for
 	notGranted          []string         // requested scopes that are ignored
 	sequence            storage.Sequence // the store's sequence, read before client, session and consent
 }
@@ -56,6 +57,7 @@ func (h *Handler) parse(r *http.Request) (req authRequest, err error) {
 		}
 		return req, err
 	}
+	req.uiLocales = values.Get("ui_locales")
 	if err := h.resolveClient(r.Context(), &req, values); err != nil {
 		return req, err
 	}

@@ -21,7 +21,7 @@ func (h *Handler) EndSession(w http.ResponseWriter, r *http.Request) error {
 		w.WriteHeader(http.StatusServiceUnavailable)
 		return nil
 	}
-	req, err := h.readRequest(r)
+	req, err := h.readRequest(w, r)
 	if err != nil {
 		return err
 	}

@@ -34,8 +34,7 @@ func refused(problem templates.ErrorText, client, param string) logoutRequest {
 }
 
 // validate checks a logout request (RP-Initiated Logout 1.0 §2, §3). It ignores logout_hint, because the cookie names
-// the session, and ui_locales, because pages exist in one language. An invalid request gets a Problem and no return
-// target, but the user may still sign out.
+// the session. An invalid request gets a Problem and no return target, but the user may still sign out.
 func (h *Handler) validate(ctx context.Context, params url.Values) (logoutRequest, error) {
 	var req logoutRequest
 	if text := params.Get("id_token_hint"); text != "" {
@@ -148,11 +147,12 @@ func ignoreNotFound(err error) error {
 
 // readRequest reads the request from the query of a GET, from the form of a POST, or from the interaction to which a
 // POST was redirected.
-func (h *Handler) readRequest(r *http.Request) (logoutRequest, error) {
+func (h *Handler) readRequest(w http.ResponseWriter, r *http.Request) (logoutRequest, error) {
 	params, err := web.Params(r)
 	if err != nil {
 		return logoutRequest{}, err
 	}
+	h.Site.RememberUILocales(w, r, params.Get("ui_locales"))
 	if interactionID := params.Get("request"); interactionID != "" {
 		var req logoutRequest
 		if _, err := h.Site.OpenInteraction(r, purposeRequest, interactionID, &req); err != nil {

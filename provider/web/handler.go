@@ -49,8 +49,10 @@ func (s *Site) renderError(w http.ResponseWriter, r *http.Request, e PageError) 
 
 // Page returns the data that every page needs.
 func (s *Site) Page(r *http.Request) templates.Page {
+	lang := s.language(r)
 	return templates.Page{
-		Lang:      templates.MatchLanguage(r.Header.Get("Accept-Language")),
+		Lang:      lang,
+		Languages: s.languageLinks(r, lang),
 		Base:      s.issuerPath(),
 		RequestID: RequestID(r.Context()),
 		Now:       s.Now(),

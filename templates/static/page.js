@@ -7,6 +7,8 @@
   var clock = { hour: 'numeric', minute: '2-digit' };
   var full = { day: 'numeric', month: 'short', hour: 'numeric', minute: '2-digit' };
   var language = document.documentElement.lang;
+  /* Times look as the reader's region writes the page's language: 10:02 for en-GB. */
+  var region = (navigator.languages || []).filter(function (tag) { return tag.split('-')[0] === language.split('-')[0]; })[0] || language;
   /* Words such as "yesterday" and "2 hr. ago" are the browser's, in the page's language. */
   var relative = window.Intl && Intl.RelativeTimeFormat && new Intl.RelativeTimeFormat(language, { numeric: 'auto', style: 'short' });
 
@@ -17,7 +19,7 @@
   function day(at, now) {
     var days = daysFrom(now, at);
     if (relative && Math.abs(days) < 2) { return relative.format(days, 'day'); }
-    return at.toLocaleDateString([], at.getFullYear() === now.getFullYear() ? monthDay : { day: 'numeric', month: 'short', year: 'numeric' });
+    return at.toLocaleDateString(region, at.getFullYear() === now.getFullYear() ? monthDay : { day: 'numeric', month: 'short', year: 'numeric' });
   }
 
   function ago(at, now) {
@@ -33,12 +35,12 @@
     if (isNaN(at.getTime())) { return; }
     var today = daysFrom(now, at) === 0;
     switch (element.getAttribute('data-show')) {
-      case 'clock': element.textContent = today ? at.toLocaleTimeString([], clock) : at.toLocaleString([], full); break;
+      case 'clock': element.textContent = today ? at.toLocaleTimeString(region, clock) : at.toLocaleString(region, full); break;
       case 'date': element.textContent = day(at, now); break;
       case 'ago': if (relative && now - at >= 120000) { element.textContent = ago(at, now); } break;
-      default: element.textContent = day(at, now) + ', ' + at.toLocaleTimeString([], clock);
+      default: element.textContent = day(at, now) + ', ' + at.toLocaleTimeString(region, clock);
     }
-    element.title = at.toLocaleString();
+    element.title = at.toLocaleString(region);
   }
 
   function showAll() {

@@ -239,6 +239,10 @@ func (w *world) mustLogOutInAllWays(dune *relyingParties, visitors []*visitor, s
 		close(release)
 		dune.setAnswer(nil)
 		mustCopy(w.t, filled, store)
+		// A server refuses a store that is older than the one it served last.
+		if err := os.Remove(store + ".position"); err != nil {
+			w.t.Fatal(err)
+		}
 	}
 }
 

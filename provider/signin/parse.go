@@ -9,7 +9,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/curfew-id/curfew/provider/authn"
 	"github.com/curfew-id/curfew/provider/register"
 	"github.com/curfew-id/curfew/provider/tokens"
 	"github.com/curfew-id/curfew/provider/web"
@@ -252,69 +251,6 @@ func (h *Handler) readScope(req *authRequest, params url.Values) error {
 	return readClaims(req, params.Get("claims"))
 }
 
-// readClaims reads the claims parameter (Core §5.5), which may be empty.
-func readClaims(req *authRequest, text string) error {
-	if text == "" {
-		return nil
-	}
-	claims, err := tokens.ParseClaimsRequest(text)
-	if err != nil {
-		return oauthError("claims", "invalid_request", err.Error())
-	}
-	// Claims that the client cannot get are dropped to keep the interaction small.
-	req.Claims = claims.RestrictTo(req.clientRecord).Raw()
-
-	// Core §3.1.2.2: if the request asks for a sub, the response must be about that user.
-	subject, ok := claims.Subject()
-	if !ok {
-		return oauthError("claims", "invalid_request", "claims must request one sub only")
-	}
-	req.HintSubject = subject
-
-	return readRequestedACR(req, claims.IDToken["acr"])
-}
-
-// readRequestedACR reads the acr of the claims parameter. Core §5.5.1.1: if no supported acr meets an essential acr,
-// authentication has failed; Unmet Authentication Requirements 1.0 §2 names the error.
-func readRequestedACR(req *authRequest, requested *tokens.RequestedClaim) error {
-	if requested == nil {
-		return nil
-	}
-	acceptsAnyValue := requested.Value == nil && len(requested.Values) == 0
-	if acceptsAnyValue {
-		return nil
-	}
-	for _, supported := range authn.ACRValues() { // weakest first, so that the user need not prove more than requested
-		if requested.Accepts(supported) {
-			req.ACR = supported
-			req.EssentialACR = requested.Essential
-			return nil
-		}
-	}
-	if requested.Essential {
-		return oauthError(
-			"claims",
-			"unmet_authentication_requirements",
-			"none of the essential acr values is supported",
-		)
-	}
-	return nil
-}
-
-// readACRValues reads acr_values, which requests an acr as a voluntary claim, in order of preference (Core §3.1.2.1).
-// It does nothing if the claims parameter has set an acr.
-func readACRValues(req *authRequest, params url.Values) {
-	values := strings.Fields(params.Get("acr_values"))
-	if len(values) == 0 {
-		values = req.clientRecord.DefaultACRValues
-	}
-	for _, value := range values {
-		if req.ACR == "" && slices.Contains(authn.ACRValues(), value) {
-			req.ACR = value
-		}
-	}
-}
-
 // mayGrant reports whether the client may be granted scope. A client without registered scopes may have Curfew's own
 // scopes. Other clients may have only their registered ones. offline_access also needs a response type with code and
 // prompt=consent (Core §11).
@@ -341,47 +277,6 @@ func (h *Handler) readResource(req *authRequest, params url.Values) error {
 	return oauthError("resource", "invalid_target",
 		"access tokens of this client are for its registered audience: name exactly that, or no resource")
 }
-
-// readPKCE reads the code challenge (RFC 7636). The only supported method is S256.
-func (h *Handler) readPKCE(req *authRequest, params url.Values) error {
-	if !req.hasResponseType("code") {
-		return nil
-	}
-	challenge := params.Get("code_challenge")
-	method := params.Get("code_challenge_method")
-	if challenge == "" && method == "" {
-		if req.clientRecord.MayOmitPKCE(req.nonceBindsCode()) {
-			return nil
-		}
-		return pkceRequired(req.clientRecord)
-	}
-	if method != "S256" { // a missing method means plain (RFC 7636 §4.3), which is refused too
-		return oauthError("code_challenge_method", "invalid_request", "code_challenge_method must be S256")
-	}
-	if len(challenge) != challengeLength || strings.Trim(challenge, base64URLAlphabet) != "" {
-		return oauthError("code_challenge", "invalid_request", "code_challenge is not the base64url of a SHA-256")
-	}
-	req.CodeChallenge = challenge
-	return nil
-}
-
-// pkceRequired returns the error for a missing code challenge. It names the client setting that requires PKCE.
-func pkceRequired(c *storage.Client) error {
-	text := "code_challenge is required, with code_challenge_method S256 (RFC 7636)"
-	switch {
-	case c.RequirePKCE != nil:
-		text += "; the client has require_pkce: true"
-	case !c.IsPublic():
-		text += ", or a nonce with scope openid and response_type code; see the client setting require_pkce"
-	}
-	return oauthError("code_challenge", "invalid_request", text)
-}
-
-// challengeLength is the length of a SHA-256 hash in base64url, in characters.
-const challengeLength = 43
-
-// base64URLAlphabet contains the characters of base64url without padding.
-const base64URLAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
 // maxLoginHint is the maximum length of a login_hint, in bytes.
 const maxLoginHint = 256

@@ -477,63 +477,6 @@ func TestPairwiseNamesDoNotBetray(t *testing.T) {
 	})
 }
 
-// TestLongStatePassesEveryPath: whether a request works does not depend on whether the user is signed in.
-func TestLongStatePassesEveryPath(t *testing.T) {
-	f := providertest.MustStart(t, nil)
-	f.MustAddClient("atlas", func(m *storage.Metadata) { m.Consent = "" })
-	state := strings.Repeat("s1~", 2667)[:8000]
-	b := f.Browser()
-	for _, name := range []string{"sign-in and consent", "session and consent", "re-authentication"} {
-		more := []string{"state", state}
-		if name == "re-authentication" {
-			more = append(more, "prompt", "login consent")
-		}
-		if got := b.MustSignIn("alice", "atlas", more...); got.Get("code") == "" || got.Get("state") != state {
-			t.Errorf("%s: got %s and a state of %d characters", name, got.Get("error"), len(got.Get("state")))
-		}
-	}
-	form, err := url.ParseQuery(strings.TrimPrefix(providertest.AuthorizeURL("atlas", "state", state), "/authorize?"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	crossSite := http.Header{
-		"Sec-Fetch-Site": {"cross-site"},
-		"Sec-Fetch-Mode": {"navigate"},
-		"Sec-Fetch-Dest": {"document"},
-	}
-	repost := b.Copy()
-	repost.Cookies = map[string]string{}
-	page := repost.Do(http.MethodPost, "/authorize", form, crossSite)
-	if got := b.Submit(page).ResponseParams(t); got.Get("code") == "" || got.Get("state") != state {
-		t.Errorf("POST of another site: got %s and a state of %d characters", got.Get("error"), len(got.Get("state")))
-	}
-	end := providertest.EndSessionURL(
-		"client_id",
-		"atlas",
-		"post_logout_redirect_uri",
-		"https://atlas.example/bye",
-		"state",
-		state,
-	)
-	if p := b.Submit(b.Get(end), "scope", "session"); p.Status != http.StatusOK && p.Status != http.StatusSeeOther {
-		t.Errorf("logout: got %d:\n%s", p.Status, p.Body)
-	}
-	if b.SignedIn("atlas") {
-		t.Error("logout: got the user still signed in")
-	}
-	tooLong := strings.Repeat("s", 12_000)
-	for name, browser := range map[string]*providertest.Browser{"signed out": f.Browser(), "signed in": b} {
-		if name == "signed in" {
-			b.MustSignIn("alice", "atlas")
-		}
-		got := browser.Get(providertest.AuthorizeURL("atlas", "state", tooLong)).ResponseParams(t)
-		if got.Get("error") != "invalid_request" ||
-			!strings.Contains(got.Get("error_description"), "10000 characters") {
-			t.Errorf("%s: got %v, want the limit", name, got.Get("error"))
-		}
-	}
-}
-
 // TestScopeThatAnOperatorRegisteredIsGranted: by its name, as for client_credentials. A scope that was not is ignored
 // (Core §3.1.2.1), and the token response says what was granted.
 func TestScopeThatAnOperatorRegisteredIsGranted(t *testing.T) {

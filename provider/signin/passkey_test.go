@@ -25,8 +25,20 @@ func newKey(user string) *key {
 		authenticator: virtualwebauthn.NewAuthenticatorWithOptions(
 			virtualwebauthn.AuthenticatorOptions{UserHandle: []byte("sub-" + user)},
 		),
-		credential: virtualwebauthn.NewCredential(virtualwebauthn.KeyTypeEC2),
+		credential: newCredential(),
 		origin:     providertest.Issuer,
+	}
+}
+
+// newCredential makes a credential whose key is well formed. The library leaves out leading zeros of coordinates, so
+// that about one key in a hundred is not (RFC 9053 §7.1.1).
+func newCredential() virtualwebauthn.Credential {
+	const keyLength = 77 // bytes of a P-256 key as COSE
+	for {
+		c := virtualwebauthn.NewCredential(virtualwebauthn.KeyTypeEC2)
+		if len(c.Key.AttestationData()) == keyLength {
+			return c
+		}
 	}
 }
 
@@ -98,7 +110,7 @@ func TestForgedAnswersOfPasskeysAreRefused(t *testing.T) {
 		"another port":         func(k *key) { k.origin = "https://op.example:8443" },
 		"not verified":         func(k *key) { k.authenticator.Options.UserNotVerified = true },
 		"user not present":     func(k *key) { k.authenticator.Options.UserNotPresent = true },
-		"another key":          func(k *key) { k.credential.Key = virtualwebauthn.NewCredential(virtualwebauthn.KeyTypeEC2).Key },
+		"another key":          func(k *key) { k.credential.Key = newCredential().Key },
 		"another user":         func(k *key) { k.authenticator.Options.UserHandle = []byte("sub-bob") },
 		"unknown user":         func(k *key) { k.authenticator.Options.UserHandle = []byte("sub-none") },
 		"counter that fell":    func(k *key) { k.credential.Counter = 4 },

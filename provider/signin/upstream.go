@@ -2,6 +2,7 @@ package signin
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"slices"
@@ -19,6 +20,9 @@ import (
 
 // upstreamLifetime is how long a user may take to sign in at an upstream.
 const upstreamLifetime = 15 * time.Minute
+
+// errUpstreamCycle says that a browser left for upstreams again and again without coming back.
+var errUpstreamCycle = fmt.Errorf("%w: the browser left too often and did not come back", upstream.ErrUnavailable)
 
 // purposeUpstream returns the purpose with which states for an upstream are sealed. Each upstream has its own, so that
 // a state for one is not valid at another.
@@ -62,6 +66,9 @@ func (h *Handler) redirectToUpstream(
 	p *upstream.Provider,
 	force bool,
 ) error {
+	if !h.Site.CountVisit(w, r) {
+		return h.showUpstreamProblem(w, r, req, p, errUpstreamCycle)
+	}
 	flow := p.NewFlow(force)
 	next := req.interaction
 	next.First = nil
@@ -69,10 +76,11 @@ func (h *Handler) redirectToUpstream(
 	next.MethodState = nil
 	next.Problem = nil
 	next.Flow = &flow
-	state, err := h.Site.SealInteraction(w, r, purposeUpstream(p), next, upstreamLifetime)
+	interactionID, err := h.Site.SealInteraction(w, r, purposeUpstream(p), next, upstreamLifetime)
 	if err != nil {
 		return h.answerError(w, r, req, err)
 	}
+	state := h.Site.UpstreamState(w, interactionID, upstreamLifetime)
 	loginHint := req.LoginHint
 	if req.UseOtherAccount {
 		loginHint = ""
@@ -105,7 +113,8 @@ func (h *Handler) UpstreamCallback(w http.ResponseWriter, r *http.Request) error
 	if err != nil {
 		return err
 	}
-	req, err := h.openRequest(r, purposeUpstream(p), response.Get("state"))
+	interactionID := h.Site.UpstreamInteraction(w, r, response.Get("state"))
+	req, err := h.openRequest(r, purposeUpstream(p), interactionID)
 	if err != nil {
 		return err
 	}

@@ -52,7 +52,7 @@ func (h *Handler) endWithoutSession(w http.ResponseWriter, r *http.Request, req 
 		}
 	}
 	if r.Method == http.MethodPost {
-		interactionID, err := h.Site.SealInteraction(w, r, purposeRequest, req, requestLifetime)
+		interactionID, err := h.Site.SealForAnyBrowser(purposeRequest, req, requestLifetime)
 		if err != nil {
 			return err
 		}

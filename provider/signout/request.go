@@ -2,7 +2,9 @@ package signout
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 
@@ -61,7 +63,7 @@ func (h *Handler) validate(ctx context.Context, params url.Values) (logoutReques
 			State:   params.Get("state"),
 			Offered: true,
 		}
-		return req, nil
+		return req, checkTargetSize(req.Unverified, "")
 	}
 	client, err := h.Store.Client(ctx, req.ClientID)
 	isMissing := errors.Is(err, storage.ErrNotFound)
@@ -89,15 +91,29 @@ func (h *Handler) validate(ctx context.Context, params url.Values) (logoutReques
 		}
 		req.Target = logoutview.ReturnTarget{URI: redirectURI, State: params.Get("state")}
 	}
-	if len(req.Target.URI)+len(req.Target.State) > maxTargetSize {
-		return logoutRequest{}, web.ErrInteractionSize
-	}
-	return req, nil
+	return req, checkTargetSize(req.Target, req.ClientID)
 }
 
-// maxTargetSize is the maximum length of a return target with its state, in bytes. A request of this size can be sealed
-// for the confirmation page. The limit also applies to requests that need no confirmation.
+// maxTargetSize is the maximum size of a return target as JSON, in bytes. A request of this size can be sealed for the
+// confirmation page.
 const maxTargetSize = 10_000
+
+// checkTargetSize refuses a return target that is too large to seal. It also applies to requests that need no
+// confirmation, so that the same request works for every user.
+func checkTargetSize(target logoutview.ReturnTarget, client string) error {
+	encoded, err := json.Marshal(target)
+	if err != nil {
+		return fmt.Errorf("encode return target: %w", err)
+	}
+	if len(encoded) > maxTargetSize {
+		return web.PageError{
+			Status:  http.StatusRequestEntityTooLarge,
+			Reason:  "post_logout_redirect_uri and state together are longer than about 10000 characters",
+			Subject: web.Subject{Client: client, Param: "state"},
+		}
+	}
+	return nil
+}
 
 // revalidate loads the client of a request that was sealed, and removes a return target that is no longer registered.
 func (h *Handler) revalidate(ctx context.Context, req logoutRequest) (logoutRequest, error) {
@@ -155,7 +171,7 @@ func (h *Handler) readRequest(w http.ResponseWriter, r *http.Request) (logoutReq
 	h.Site.RememberUILocales(w, r, params.Get("ui_locales"))
 	if interactionID := params.Get("request"); interactionID != "" {
 		var req logoutRequest
-		if _, err := h.Site.OpenInteraction(r, purposeRequest, interactionID, &req); err != nil {
+		if err := h.Site.OpenForAnyBrowser(purposeRequest, interactionID, &req); err != nil {
 			return req, err
 		}
 		return h.revalidate(r.Context(), req)

@@ -115,7 +115,7 @@ func TestCycleOfProvidersEnds(t *testing.T) {
 	if n := len(v.steps); n > 8 {
 		t.Errorf("got %d steps, want few: %v", n, v.steps)
 	}
-	// Clicking on and on ends too: each request carries the one before.
+	// Clicking on and on ends too: no browser leaves for an upstream many times without coming back.
 	for clicks := 0; !strings.Contains(p.Body, `id="problem"`); clicks++ {
 		if clicks > 20 {
 			t.Fatal("got more than 20 rounds of the cycle")
@@ -213,4 +213,22 @@ func TestLogoutWhileACallbackIsInFlightStartsNoSession(t *testing.T) {
 		t.Errorf("got %d at %s, want the sign-in page", p.Status, p.Path)
 	}
 	mustHaveSessions(t, 0, nodes[1])
+}
+
+// TestLongStatePassesTheUpstream: the longest state that an app may send does not make the request to the upstream
+// longer than the upstream accepts.
+func TestLongStatePassesTheUpstream(t *testing.T) {
+	nodes := mustChain(t, "top", "middle", "bottom")
+	a := nodes[2].mustAddApp(t, "shop")
+	for _, length := range []int{8000, 10_500} {
+		v := newVisitor(t, nodes)
+		state := strings.Repeat("s", length)
+		page := v.open(nodes[2].authorizeURL(a, "state", state))
+		page = v.click(v.click(page, "upstream-middle"), "upstream-top")
+		page = v.submit(page, "username", "alice", "password", providertest.Password)
+		if got := page.ResponseParams(t); got.Get("code") == "" || got.Get("state") != state {
+			t.Errorf("got error %q and a state of %d characters, want a code and %d",
+				got.Get("error"), len(got.Get("state")), length)
+		}
+	}
 }

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -25,6 +26,7 @@ const (
 	cookieSignOuts     = "curfew-left"    // sealed: recent sign-outs, after which a sign-in must not be silent
 	cookieFrames       = "curfew-frames"  // the logout whose front-channel iframes this browser may load
 	cookieRoute        = "curfew-route"   // a hint has just led this browser to an upstream
+	cookieVisits       = "curfew-visits"  // how often this browser left for an upstream and did not come back
 
 	deviceLifetime  = 400 * 24 * time.Hour // the maximum that browsers allow
 	signOutLifetime = 2 * time.Minute
@@ -323,10 +325,27 @@ func (s *Site) RememberRoute(w http.ResponseWriter) { s.setCookie(w, cookieRoute
 // WasRouted reports whether a hint has just led this browser to an upstream, and it has not come back from there.
 func (s *Site) WasRouted(r *http.Request) bool { return s.cookie(r, cookieRoute) != "" }
 
+// maxVisits is how often a browser may leave for an upstream, each time within routeLifetime, and not come back.
+// Providers that are upstreams of each other could send it around for ever.
+const maxVisits = 10
+
+// CountVisit records that the browser leaves for an upstream. It reports false if it has done so too often without
+// coming back.
+func (s *Site) CountVisit(w http.ResponseWriter, r *http.Request) bool {
+	visits, _ := strconv.Atoi(s.cookie(r, cookieVisits)) // no number counts as none
+	if visits >= maxVisits {
+		return false
+	}
+	s.setCookie(w, cookieVisits, strconv.Itoa(visits+1), routeLifetime)
+	return true
+}
+
 // ForgetRoute records that the browser came back from the upstream.
 func (s *Site) ForgetRoute(w http.ResponseWriter, r *http.Request) {
-	if s.WasRouted(r) {
-		s.setCookie(w, cookieRoute, "", -1)
+	for _, name := range []string{cookieRoute, cookieVisits} {
+		if s.cookie(r, name) != "" {
+			s.setCookie(w, name, "", -1)
+		}
 	}
 }
 

@@ -40,13 +40,25 @@ func (s *Site) SealInteraction(
 	v any,
 	lifetime time.Duration,
 ) (string, error) {
+	return s.sealInteraction(browserHash(s.browserID(w, r)), purpose, v, lifetime)
+}
+
+// SealForAnyBrowser seals v for this purpose, but for no browser: every browser can open it. It is for a form that
+// another site submits: such a request comes without the flow cookie, and the browser may have one. v must not be worth
+// more than the form itself, which the other site can submit in every browser.
+func (s *Site) SealForAnyBrowser(purpose string, v any, lifetime time.Duration) (string, error) {
+	return s.sealInteraction("", purpose, v, lifetime)
+}
+
+// sealInteraction seals v for the browser with that hash; "" stands for every browser.
+func (s *Site) sealInteraction(browser, purpose string, v any, lifetime time.Duration) (string, error) {
 	raw, err := json.Marshal(v)
 	if err != nil {
 		return "", fmt.Errorf("encode interaction: %w", err)
 	}
 	now := s.Now()
 	raw, err = json.Marshal(sealedInteraction{
-		BrowserHash: browserHash(s.browserID(w, r)),
+		BrowserHash: browser,
 		SealedAt:    now.UnixMilli(),
 		ExpiresAt:   now.Add(lifetime).UnixMilli(),
 		Value:       raw,
@@ -67,6 +79,17 @@ func (s *Site) SealInteraction(
 // OpenInteraction opens a sealed interaction into v and returns the time at which it was sealed. It returns
 // ErrInteraction if the interaction is not valid for this browser and purpose.
 func (s *Site) OpenInteraction(r *http.Request, purpose, text string, v any) (sealedAt time.Time, err error) {
+	return s.openInteraction(browserHash(s.cookie(r, cookieBrowser)), purpose, text, v)
+}
+
+// OpenForAnyBrowser opens what SealForAnyBrowser has sealed into v. It returns ErrInteraction for any other text.
+func (s *Site) OpenForAnyBrowser(purpose, text string, v any) error {
+	_, err := s.openInteraction("", purpose, text, v)
+	return err
+}
+
+// openInteraction opens an interaction that was sealed for the browser with that hash.
+func (s *Site) openInteraction(browser, purpose, text string, v any) (sealedAt time.Time, err error) {
 	if len(text) > MaxInteractionSize {
 		return time.Time{}, ErrInteraction
 	}
@@ -78,8 +101,7 @@ func (s *Site) OpenInteraction(r *http.Request, purpose, text string, v any) (se
 	if json.Unmarshal(raw, &sealed) != nil {
 		return time.Time{}, ErrInteraction
 	}
-	expectedHash := browserHash(s.cookie(r, cookieBrowser))
-	sameBrowser := subtle.ConstantTimeCompare([]byte(sealed.BrowserHash), []byte(expectedHash)) == 1
+	sameBrowser := subtle.ConstantTimeCompare([]byte(sealed.BrowserHash), []byte(browser)) == 1
 	if !sameBrowser || s.Now().UnixMilli() >= sealed.ExpiresAt {
 		return time.Time{}, ErrInteraction
 	}

@@ -249,7 +249,7 @@ func (m *module) checkEntropy(text string) {
 	}
 }
 
-// scopeClaims returns the claims of a scope (Core §5.4).
+// scopeClaims returns the claims of a scope (Core §5.4, and groups).
 func scopeClaims(scope string) []string {
 	return map[string][]string{
 		"openid": {"sub"},
@@ -272,5 +272,6 @@ func scopeClaims(scope string) []string {
 		"email":   {"email", "email_verified"},
 		"address": {"address"},
 		"phone":   {"phone_number", "phone_number_verified"},
+		"groups":  {"groups"}, // ours
 	}[scope]
 }

@@ -135,6 +135,7 @@ func suiteProvider(t *testing.T, configure func(*provider.Config)) (*providertes
 		Password:      providertest.MustHashPassword(t),
 		Created:       time.Now(),
 		Updated:       time.Now(),
+		Groups:        []string{"authors"},
 		Claims: map[string]any{
 			"name":        "Pat Quill",
 			"given_name":  "Pat",

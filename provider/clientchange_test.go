@@ -14,7 +14,7 @@ import (
 
 // withScenario runs with all that alice has at atlas, and ways to look at it.
 func withScenario(t *testing.T, test func(*scenario)) {
-	synctest.Test(t, func(t *testing.T) { test(mustSetUpScenario(t, false, nil)) })
+	synctest.Test(t, func(t *testing.T) { test(mustSetUpScenario(t, signInOptions{}, nil)) })
 }
 
 func (h *scenario) patchClient(metadata string) {

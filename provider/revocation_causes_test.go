@@ -32,15 +32,17 @@ var outcomeNames = map[rune]string{
 
 // The outcomes of a session, a client session and single grants. The columns:
 //
-//	cookies  pages left open  code  access tokens  refresh token  offline access  others  sign-out page  reset link
+//	cookies  pages left open  code  access tokens  refresh token  offline access  others  sign-out page
+//	reset link and linked account
 const (
-	sessionEnded               = "xx xp x xx~ x ++ x+ x +"
-	allSessionsEnded           = "xx xp x xx~ x ++ xx x +"
-	allSessionsAndOfflineEnded = "xx xp x xx~ x xx xx x +"
-	userDisabled               = "xx xx x xx~ x xx xx x x"
-	clientSessionEnded         = "++ +p x xx~ x ++ ++ + +"
-	clientGrantsEnded          = "++ +p + xx~ x xx ++ + +"
-	offlineAccessEnded         = "++ +p + +++ + xx ++ + +"
+	sessionEnded               = "xxx xp x xx~ x ++ x+ x ++"
+	allSessionsEnded           = "xxx xp x xx~ x ++ xx x ++"
+	allSessionsAndOfflineEnded = "xxx xp x xx~ x xx xx x ++"
+	userDisabled               = "xxx xx x xx~ x xx xx x xx"
+	upstreamSessionEnded       = "x.x xp x xx~ x ++ x+ x ++"
+	clientSessionEnded         = "+++ +p x xx~ x ++ ++ + ++"
+	clientGrantsEnded          = "+++ +p + xx~ x xx ++ + ++"
+	offlineAccessEnded         = "+++ +p + +++ + xx ++ + ++"
 )
 
 var (
@@ -89,12 +91,12 @@ var causes = []terminationCause{
 		},
 		nil,
 	},
-	{"idle timeout", storage.ReasonIdle, "xx xp x xx~ x ++ x. x +", allClients, func(h *scenario) {
+	{"idle timeout", storage.ReasonIdle, "xxx xp x xx~ x ++ x. x ++", allClients, func(h *scenario) {
 		time.Sleep(36 * time.Second) // and one sweep
 	}, func(c *provider.Config) {
 		c.Session.Idle, c.Session.RememberIdle = 30*time.Second, 30*time.Second
 	}},
-	{"absolute lifetime", storage.ReasonAbsolute, "xx xp x xxx x ++ x. x +", allClients, func(h *scenario) {
+	{"absolute lifetime", storage.ReasonAbsolute, "xxx xp x xxx x ++ x. x ++", allClients, func(h *scenario) {
 		time.Sleep(36 * time.Second)
 	}, func(c *provider.Config) {
 		c.Session.Absolute, c.Session.RememberAbsolute = 30*time.Second, 30*time.Second
@@ -111,13 +113,13 @@ var causes = []terminationCause{
 		},
 		nil,
 	},
-	{"password changed", storage.ReasonPasswordChange, "xx xp x xx~ x xx x+ x x", sessionClients, func(h *scenario) {
+	{"password changed", storage.ReasonPasswordChange, "xxx xp x xx~ x xx x+ x x+", sessionClients, func(h *scenario) {
 		h.changePassword(h.phone, "others")
 	}, nil},
 	{
 		"password changed, this session too",
 		storage.ReasonPasswordChange,
-		"xx xp x xx~ x xx xx x x",
+		"xxx xp x xx~ x xx xx x x+",
 		allClients,
 		func(h *scenario) {
 			h.changePassword(h.phone, "")
@@ -127,7 +129,7 @@ var causes = []terminationCause{
 	{
 		"password set by the administrator",
 		storage.ReasonPasswordChange,
-		"xx xp x xx~ x xx xx x x",
+		"xxx xp x xx~ x xx xx x x+",
 		allClients,
 		func(h *scenario) {
 			h.password = "a new long password"
@@ -135,15 +137,22 @@ var causes = []terminationCause{
 		},
 		nil,
 	},
-	{"password reset by a link", storage.ReasonPasswordReset, "xx xp x xx~ x xx xx x x", allClients, func(h *scenario) {
-		h.password = "a new long password"
-		b := h.Browser()
-		b.Submit(b.Get(h.reset), "new-password", h.password, "repeat-password", h.password)
-	}, nil},
+	{
+		"password reset by a link",
+		storage.ReasonPasswordReset,
+		"xxx xp x xx~ x xx xx x x+",
+		allClients,
+		func(h *scenario) {
+			h.password = "a new long password"
+			b := h.Browser()
+			b.Submit(b.Get(h.reset), "new-password", h.password, "repeat-password", h.password)
+		},
+		nil,
+	},
 	{
 		"password changed, background access kept",
 		storage.ReasonPasswordChange,
-		"xx xp x xx~ x ++ x+ x x",
+		"xxx xp x xx~ x ++ x+ x x+",
 		sessionClients,
 		func(h *scenario) {
 			h.changePassword(h.phone, "others", "keep-background", "on")
@@ -153,7 +162,7 @@ var causes = []terminationCause{
 	{
 		"password reset by a link, background access kept",
 		storage.ReasonPasswordReset,
-		"xx xp x xx~ x ++ xx x x",
+		"xxx xp x xx~ x ++ xx x x+",
 		allClients,
 		func(h *scenario) {
 			h.password = "a new long password"
@@ -162,13 +171,20 @@ var causes = []terminationCause{
 		},
 		nil,
 	},
-	{"e-mail address changed", storage.ReasonEmailChange, "xx xp x xx~ x xx x+ x x", sessionClients, func(h *scenario) {
-		h.changeEmail(h.phone, "others")
-	}, nil},
+	{
+		"e-mail address changed",
+		storage.ReasonEmailChange,
+		"xxx xp x xx~ x xx x+ x x+",
+		sessionClients,
+		func(h *scenario) {
+			h.changeEmail(h.phone, "others")
+		},
+		nil,
+	},
 	{
 		"e-mail address changed, this session too",
 		storage.ReasonEmailChange,
-		"xx xp x xx~ x xx xx x x",
+		"xxx xp x xx~ x xx xx x x+",
 		allClients,
 		func(h *scenario) {
 			h.changeEmail(h.phone, "all")
@@ -178,7 +194,7 @@ var causes = []terminationCause{
 	{
 		"e-mail address changed by the administrator",
 		storage.ReasonEmailChange,
-		"xx xp x xx~ x xx xx x x",
+		"xxx xp x xx~ x xx xx x x+",
 		allClients,
 		func(h *scenario) {
 			h.MustAdmin(http.MethodPatch, "/users/alice", `{"email":"alice@new.example"}`)
@@ -188,14 +204,14 @@ var causes = []terminationCause{
 	{
 		"e-mail address changed by the administrator, background access kept",
 		storage.ReasonEmailChange,
-		"xx xp x xx~ x ++ xx x x",
+		"xxx xp x xx~ x ++ xx x x+",
 		allClients,
 		func(h *scenario) {
 			h.MustAdmin(http.MethodPatch, "/users/alice", `{"email":"alice@new.example","keep_offline":true}`)
 		},
 		nil,
 	},
-	{"“this wasn’t me”", storage.ReasonNotMe, "xx xp x xx~ x xx x+ x x", sessionClients, func(h *scenario) {
+	{"“this wasn’t me”", storage.ReasonNotMe, "xxx xp x xx~ x xx x+ x x+", sessionClients, func(h *scenario) {
 		h.phone.Submit(h.phone.Get("/account"), "not-me", h.phone.Get("/account").Buttons("not-me")[0])
 	}, nil},
 	{"administrator: one session", storage.ReasonAdmin, sessionEnded, sessionClients, func(h *scenario) {
@@ -221,7 +237,7 @@ var causes = []terminationCause{
 	{"administrator: all users", storage.ReasonAdmin, allSessionsEnded, allClients, func(h *scenario) {
 		h.MustAdmin(http.MethodPost, "/logouts", `{"all_users":true}`)
 	}, nil},
-	{"store restored from a backup", storage.ReasonRestore, "xx xx x xx~ x xx xx x x", allClients, func(h *scenario) {
+	{"store restored from a backup", storage.ReasonRestore, "xxx xx x xx~ x xx xx x x+", allClients, func(h *scenario) {
 		if _, err := h.Provider.BeginEpoch(h.t.Context(), "admin", nil); err != nil {
 			h.t.Fatal(err)
 		}
@@ -243,13 +259,41 @@ var causes = []terminationCause{
 		func(c *provider.Config) { c.Logout.RefreshReuse = "session" },
 	},
 
+	{"logout at another provider: this session", storage.ReasonUpstreamLogout, upstreamSessionEnded, sessionClients,
+		func(h *scenario) { h.mustPostLogoutToken(map[string]any{"sid": upstreamLaptop}) }, nil},
+	{"logout at another provider: this account", storage.ReasonUpstreamLogout, upstreamSessionEnded, sessionClients,
+		func(h *scenario) { h.mustPostLogoutToken(map[string]any{"sub": upstreamSubject}) }, nil},
+	{
+		"session at another provider expires",
+		storage.ReasonUpstreamExpired,
+		"x.x xp x xxx x ++ x+ x ++",
+		sessionClients,
+		func(*scenario) {
+			time.Sleep(upstreamExpiry + 6*time.Second) // and one sweep
+		},
+		nil,
+	},
+	{
+		"account of another provider unlinked",
+		storage.ReasonUnlinked,
+		"x.x xp x xx~ x ++ x+ x +x",
+		sessionClients,
+		func(h *scenario) {
+			p := h.phone.Get("/account/factors")
+			_, fields := p.Form(h.t)
+			fields.Set("unlink", p.Buttons("unlink")[0])
+			h.phone.Post("/account/factors/unlink", fields)
+		},
+		nil,
+	},
+
 	{"signed out at this app only", storage.ReasonClientSignOut, clientSessionEnded, oneClient, func(h *scenario) {
 		h.laptop.Submit(h.laptop.Get(providertest.EndSessionURL("client_id", "atlas")), "scope", "client")
 	}, nil},
 	{"account page: one app", storage.ReasonClientSignOut, clientSessionEnded, oneClient, func(h *scenario) {
 		h.phone.Submit(h.phone.Get("/account"), "leave", h.mustFindClientSession(h.phone, "atlas"))
 	}, nil},
-	{"consent withdrawn", storage.ReasonConsentWithdrawn, "++ +p x xx~ x xx ++ + +", oneClient, func(h *scenario) {
+	{"consent withdrawn", storage.ReasonConsentWithdrawn, "+++ +p x xx~ x xx ++ + ++", oneClient, func(h *scenario) {
 		h.phone.Submit(h.phone.Get("/account/applications"), "withdraw", "atlas")
 	}, nil},
 	{"administrator: a user at one app", storage.ReasonAdmin, clientSessionEnded, oneClient, func(h *scenario) {
@@ -258,16 +302,16 @@ var causes = []terminationCause{
 	{"administrator: one app everywhere", storage.ReasonAdmin, clientSessionEnded, oneClient, func(h *scenario) {
 		h.MustAdmin(http.MethodPost, "/logouts", `{"client":"atlas"}`)
 	}, nil},
-	{"app disabled", storage.ReasonClientDisabled, "++ xx x xx~ x xx ++ + +", oneClient, func(h *scenario) {
+	{"app disabled", storage.ReasonClientDisabled, "+++ xx x xx~ x xx ++ + ++", oneClient, func(h *scenario) {
 		h.MustAdmin(http.MethodPost, "/clients/atlas/disable", "")
 	}, nil},
-	{"app removed", storage.ReasonClientRemoved, "++ xx x xx~ x xx ++ + +", oneClient, func(h *scenario) {
+	{"app removed", storage.ReasonClientRemoved, "+++ xx x xx~ x xx ++ + ++", oneClient, func(h *scenario) {
 		h.MustAdmin(http.MethodDelete, "/clients/atlas", "")
 	}, nil},
 	{
 		"app may no longer sign users in",
 		storage.ReasonClientChanged,
-		"++ xx x xx~ x xx ++ + +",
+		"+++ xx x xx~ x xx ++ + ++",
 		oneClient,
 		func(h *scenario) {
 			h.MustAdmin(
@@ -278,12 +322,23 @@ var causes = []terminationCause{
 		},
 		nil,
 	},
-	{"user left a group that the app admits", storage.ReasonGroupLeft, "++ xx x xx~ x xx ++ + +", oneClient, func(h *scenario) {
-		h.MustAdmin(http.MethodPut, "/groups/staff/members/alice", "")
-		h.MustAdmin(http.MethodPatch, "/clients/atlas", `{"admit_groups":["staff"]}`) // ends nothing: alice is a member
-		h.MustAdmin(http.MethodDelete, "/groups/staff/members/alice", "")
-	}, nil},
-	{"app admits fewer groups", storage.ReasonClientChanged, "++ xx x xx~ x xx ++ + +", oneClient, func(h *scenario) {
+	{
+		"user left a group that the app admits",
+		storage.ReasonGroupLeft,
+		"+++ xx x xx~ x xx ++ + ++",
+		oneClient,
+		func(h *scenario) {
+			h.MustAdmin(http.MethodPut, "/groups/staff/members/alice", "")
+			h.MustAdmin(
+				http.MethodPatch,
+				"/clients/atlas",
+				`{"admit_groups":["staff"]}`,
+			) // ends nothing: alice is a member
+			h.MustAdmin(http.MethodDelete, "/groups/staff/members/alice", "")
+		},
+		nil,
+	},
+	{"app admits fewer groups", storage.ReasonClientChanged, "+++ xx x xx~ x xx ++ + ++", oneClient, func(h *scenario) {
 		h.MustAdmin(http.MethodPatch, "/clients/atlas", `{"admit_groups":["staff"]}`)
 	}, nil},
 	{"refresh token used twice", storage.ReasonRefreshReuse, clientSessionEnded, oneClient, func(h *scenario) {
@@ -324,7 +379,7 @@ var causes = []terminationCause{
 			h.Call("atlas", "/revoke", url.Values{"token": {j.RefreshToken}})
 		}
 	}, nil},
-	{"access token revoked by the app", "", "++ +p + xx~ + ++ ++ + +", nil, func(h *scenario) {
+	{"access token revoked by the app", "", "+++ +p + xx~ + ++ ++ + ++", nil, func(h *scenario) {
 		for _, j := range []grantedTokens{h.opaqueTokens, h.jwtTokens} {
 			h.Call("atlas", "/revoke", url.Values{"token": {j.AccessToken}})
 		}

@@ -12,6 +12,7 @@ import (
 	"github.com/go-jose/go-jose/v4/jwt"
 
 	"github.com/curfew-id/curfew/provider"
+	"github.com/curfew-id/curfew/provider/policy"
 	"github.com/curfew-id/curfew/provider/providertest"
 	"github.com/curfew-id/curfew/storage"
 )
@@ -41,10 +42,29 @@ type grantedTokens struct {
 	code string
 }
 
+// signInOptions says how alice signs in on the laptop.
+type signInOptions struct {
+	remember        bool
+	upstream        bool // with an account of another provider
+	upstreamExpires bool // the ID tokens of that provider have session_expiry
+}
+
+// The columns of artifacts that have a run of their own.
+const (
+	rememberedCookie = 1
+	upstreamCookie   = 2
+)
+
 // mustSetUpScenario signs alice in on two browsers and takes one of everything.
-func mustSetUpScenario(t testing.TB, keep bool, configure func(*provider.Config)) *scenario {
+func mustSetUpScenario(t testing.TB, options signInOptions, configure func(*provider.Config)) *scenario {
 	t.Helper()
-	o := providertest.MustStart(t, configure)
+	o := providertest.MustStart(t, func(c *provider.Config) {
+		c.Upstreams = []policy.Upstream{upstreamSettings()}
+		if configure != nil {
+			configure(c)
+		}
+	})
+	mustServeUpstream(t, o, options.upstreamExpires)
 	h := &scenario{Fixture: o, t: t, laptop: o.Browser(), phone: o.Browser(), password: providertest.Password}
 	for _, id := range []string{"atlas", "ledger", "wiki"} {
 		o.MustAddClient(id, func(m *storage.Metadata) {
@@ -57,10 +77,15 @@ func mustSetUpScenario(t testing.TB, keep bool, configure func(*provider.Config)
 
 	p := h.laptop.Get(providertest.AuthorizeURL("atlas"))
 	form := []string{"username", "alice", "password", providertest.Password}
-	if keep {
+	if options.remember {
 		form = append(form, "keep", "on")
 	}
-	p = h.laptop.Submit(h.laptop.Submit(p, form...), "decision", "allow")
+	if options.upstream {
+		p = mustSignInAtUpstream(h.laptop, p, upstreamLaptop)
+	} else {
+		p = h.laptop.Submit(p, form...)
+	}
+	p = h.laptop.Submit(p, "decision", "allow")
 	h.opaqueTokens = h.mustRedeem("atlas", p.ResponseParams(t).Get("code"))
 	h.setTokenFormat("jwt")
 	h.jwtTokens = h.mustRedeem("atlas", h.laptop.MustSignIn("alice", "atlas").Get("code"))
@@ -140,7 +165,8 @@ var artifacts = []struct {
 	present func(*scenario) bool
 }{
 	{"session cookie", func(h *scenario) bool { return h.sessionActive(h.oldLaptop) }},
-	{"remembered session cookie", nil}, // the same of a user who ticked "keep me signed in", in a run of its own
+	{"remembered session cookie", nil},                     // with "keep me signed in"; in a run of its own
+	{"session cookie, signed in by another provider", nil}, // in a run of its own
 	{"consent page left open", func(h *scenario) bool {
 		action, fields := "", url.Values{}
 		b := h.oldLaptop.Copy()
@@ -192,6 +218,11 @@ var artifacts = []struct {
 			"repeat-password",
 			"a new long password",
 		).Status == http.StatusOK
+	}},
+	{"linked account of another provider", func(h *scenario) bool { // it signs in anew
+		b := h.Browser()
+		p := mustSignInAtUpstream(b, b.Get(providertest.AuthorizeURL("wiki")), "another session")
+		return strings.Contains(p.Header.Get("Location"), "code=")
 	}},
 }
 

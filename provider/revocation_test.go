@@ -21,8 +21,9 @@ func TestRevocationMatrix(t *testing.T) {
 	for _, c := range causes {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			synctest.Test(t, func(t *testing.T) { checkCause(t, c, false) })
-			synctest.Test(t, func(t *testing.T) { checkCause(t, c, true) })
+			synctest.Test(t, func(t *testing.T) { checkCause(t, c) })
+			synctest.Test(t, func(t *testing.T) { checkCookie(t, c, rememberedCookie, signInOptions{remember: true}) })
+			synctest.Test(t, func(t *testing.T) { checkCookie(t, c, upstreamCookie, signInOptions{upstream: true}) })
 		})
 	}
 }
@@ -30,17 +31,32 @@ func TestRevocationMatrix(t *testing.T) {
 // letters splits c.outcomes, a letter for each artifact.
 func (c terminationCause) letters() []rune { return []rune(strings.ReplaceAll(c.outcomes, " ", "")) }
 
-func checkCause(t *testing.T, c terminationCause, remembered bool) {
-	h := mustSetUpScenario(t, remembered, c.configure)
+// signInOptions returns how alice signs in on the laptop, unless the cause needs nothing special.
+func (c terminationCause) signInOptions() signInOptions {
+	expires := c.reason == storage.ReasonUpstreamExpired
+	fromUpstream := expires || c.reason == storage.ReasonUpstreamLogout || c.reason == storage.ReasonUnlinked
+	return signInOptions{upstream: fromUpstream, upstreamExpires: expires}
+}
+
+// checkCookie presents only the session cookie, after a sign-in with options. column is its column of the table.
+func checkCookie(t *testing.T, c terminationCause, column int, options signInOptions) {
+	if c.letters()[column] == '.' {
+		return
+	}
+	options.upstreamExpires = c.signInOptions().upstreamExpires
+	h := mustSetUpScenario(t, options, c.configure)
+	c.trigger(h)
+	synctest.Wait()
+	if got, want := h.sessionActive(h.oldLaptop), c.letters()[column] == '+'; got != want {
+		t.Errorf("%s: got the session active: %v, want %v", artifacts[column].name, got, want)
+	}
+}
+
+func checkCause(t *testing.T, c terminationCause) {
+	h := mustSetUpScenario(t, c.signInOptions(), c.configure)
 	before := len(h.Clients.Sent())
 	c.trigger(h)
 	synctest.Wait()
-	if remembered { // nothing else depends on it
-		if got, want := h.sessionActive(h.oldLaptop), c.letters()[1] == '+'; got != want {
-			t.Errorf("got the remembered session active: %v, want %v", got, want)
-		}
-		return
-	}
 	h.mustNotify(c, h.Clients.Sent()[before:])
 	h.mustAudit(c)
 	// Revoked artifacts are refused in the same millisecond. Active ones are presented in the next one.
@@ -156,6 +172,9 @@ func TestEveryReasonIsInTheTable(t *testing.T) {
 		storage.ReasonTokenRevoked,
 		storage.ReasonOfflineAccessEnded,
 		storage.ReasonClientChanged,
+		storage.ReasonUpstreamLogout,
+		storage.ReasonUpstreamExpired,
+		storage.ReasonUnlinked,
 		storage.ReasonGroupLeft,
 		storage.ReasonRestore,
 	} {

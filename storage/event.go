@@ -27,6 +27,10 @@ type Event struct {
 	Prev    Hash              `json:"prev"`
 	Hash    Hash              `json:"hash"`
 	MAC     Hash              `json:"mac,omitzero"` // of Hash, by the AuditKey
+
+	// Notice informs the user of the event. It is not part of the line: the store queues it in the transaction that adds
+	// the line.
+	Notice *Notice `json:"-"`
 }
 
 // Chain appends e to the trail: it sets the fields that follow from the line before, which has that sequence number

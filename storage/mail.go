@@ -18,6 +18,12 @@ type Mail struct {
 	Attempts    int       `json:"attempts,omitempty"`
 }
 
+// Notice is a message about an event, and the one-time link in it. Event.Notice has the message queued.
+type Notice struct {
+	Mail Mail
+	Link OneTimeLink // without Hash: the message has no link
+}
+
 // MailOutcome is the outcome of an attempt to send a message.
 type MailOutcome struct {
 	ID    string
@@ -32,7 +38,7 @@ type MailOutcome struct {
 const MailRetention = 24 * time.Hour
 
 // MailQueue is the outbox of messages. It is apart from the deliveries of logout tokens, so that mail never delays
-// them. PutOneTimeLink and Change queue messages too, in the transaction of what the messages are about.
+// them. PutOneTimeLink, Change and Event.Notice queue messages too, in the transaction of what the messages are about.
 type MailQueue interface {
 	// QueueMail adds messages, in one transaction.
 	QueueMail(ctx context.Context, m ...Mail) error

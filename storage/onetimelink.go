@@ -19,11 +19,24 @@ type OneTimeLink struct {
 const (
 	LinkReset       = "reset"      // sets a password; an administrator made it
 	LinkMailedReset = "reset_mail" // sets a password; it was mailed to Address
+	LinkNotMe       = "not_me"     // in a notice to Address: undoes what happened to the account since Created
 )
+
+// NotMeLifetime is how long a LinkNotMe works.
+const NotMeLifetime = 72 * time.Hour
+
+// Slot names the place of the link among the links of its user. A new link replaces an older one in the same slot. Each
+// notice has a slot of its own.
+func (l OneTimeLink) Slot() string {
+	if l.Purpose == LinkNotMe {
+		return LinkNotMe + " " + l.Hash.String()
+	}
+	return l.Purpose
+}
 
 // OneTimeLinks stores one-time links.
 type OneTimeLinks interface {
-	// PutOneTimeLink stores a link and an audit line, removes older links of the same purpose and user, and queues the
+	// PutOneTimeLink stores a link and an audit line, removes the user's older link in the same slot, and queues the
 	// messages, in one transaction.
 	PutOneTimeLink(ctx context.Context, l OneTimeLink, e Event, m ...Mail) error
 	// OneTimeLink finds an unused, unexpired link.

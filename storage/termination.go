@@ -73,20 +73,20 @@ type Selector struct {
 
 // Change is a set of changes that a store writes in the transaction of a termination. Zero fields change nothing.
 type Change struct {
-	User            *User     // stored as by PutUser; a new password also removes links and remembered browsers
-	RemoveUser      string    // subject of a user; it is never used again
-	Client          *Client   // stored as by PutClient
-	RemoveClient    string    // client_id
-	WithdrawConsent *Consent  // only Subject and Client count
-	NewSession      *Session  // stored as by CreateSession; the same termination does not end it
-	UseLink         Hash      // uses up this one-time link; ErrAlreadyUsed if it was used or removed
-	Factors         *Factors  // of a user; Revision must equal the stored revision (ErrChanged)
-	Unlink          *Identity // removes this link; only Issuer, Subject and User count (ErrNotFound)
-	RequireSession  SessionID // ErrRevoked if this session is no longer active
-	RemoveLinks     string    // subject of a user; removes all unused one-time links of this user
-	ForgetBrowsers  string    // subject of a user; removes all remembered browsers of this user
-	Mails           []Mail    // messages to queue
-	Events          []Event   // audit lines in addition to those of the terminations
+	User            *User      // stored as by PutUser; a new password also removes links and remembered browsers
+	RemoveUser      string     // subject of a user; it is never used again
+	Client          *Client    // stored as by PutClient
+	RemoveClient    string     // client_id
+	WithdrawConsent *Consent   // only Subject and Client count
+	NewSession      *Session   // stored as by CreateSession; the same termination does not end it
+	UseLink         Hash       // uses up this one-time link; ErrAlreadyUsed if it was used or removed
+	Factors         *Factors   // of a user; Revision must equal the stored revision (ErrChanged)
+	Unlink          []Identity // removes these links; only Issuer, Subject and User count (ErrNotFound)
+	RequireSession  SessionID  // ErrRevoked if this session is no longer active
+	RemoveLinks     string     // subject of a user; removes all unused one-time links of this user but those in notices
+	ForgetBrowsers  string     // subject of a user; removes all remembered browsers of this user
+	Mails           []Mail     // messages to queue
+	Events          []Event    // audit lines in addition to those of the terminations
 }
 
 // EndRequest is a request to end sessions. The store writes Change in the same transaction.

@@ -80,7 +80,7 @@ func (h *Handler) Unlink(w http.ResponseWriter, r *http.Request) error {
 		},
 		Cause: h.cause(r, v, storage.ReasonUnlinked),
 		Change: storage.Change{
-			Unlink:         &identity,
+			Unlink:         []storage.Identity{identity},
 			RequireSession: v.session.ID,
 			Events:         []storage.Event{event},
 		},

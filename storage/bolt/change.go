@@ -48,8 +48,8 @@ func (t *tx) checkChange(c *storage.Change, at time.Time) error {
 		}
 		c.Factors = &f
 	}
-	if c.Unlink != nil {
-		if err := t.checkUnlink(c.Unlink); err != nil {
+	for _, i := range c.Unlink {
+		if err := t.checkUnlink(&i); err != nil {
 			return fmt.Errorf("unlink: %w", err)
 		}
 	}
@@ -74,20 +74,20 @@ func (t *tx) applyChange(c storage.Change, at time.Time) {
 		}
 	}
 	if c.RemoveLinks != "" {
-		t.removeLinks(c.RemoveLinks)
+		t.removeLinks(c.RemoveLinks, true)
 	}
 	if c.Factors != nil {
 		t.putFactors(*c.Factors)
 	}
-	if c.Unlink != nil {
-		t.removeIdentity(*c.Unlink)
+	for _, i := range c.Unlink {
+		t.removeIdentity(i)
 	}
 	if c.ForgetBrowsers != "" {
 		t.forgetBrowsers(c.ForgetBrowsers)
 	}
 	if c.User != nil {
 		if old, ok := t.user(c.User.Subject); ok && old.Password != c.User.Password {
-			t.removeLinks(c.User.Subject) // an unused link could set yet another password
+			t.removeLinks(c.User.Subject, true) // an unused link could set yet another password
 			t.forgetBrowsers(c.User.Subject)
 		}
 		t.putUser(*c.User)

@@ -135,5 +135,8 @@ func (t *tx) appendEvent(e storage.Event) uint64 {
 		t.put(eventsByUser, append(keyPrefix(e.Subject), n...), nil)
 	}
 	t.auditTail = auditTail{seq: e.Seq, hash: e.Hash}
+	if e.Notice != nil {
+		t.addNotice(*e.Notice)
+	}
 	return e.Seq
 }

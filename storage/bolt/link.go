@@ -18,14 +18,7 @@ func (s *Store) PutOneTimeLink(
 	m ...storage.Mail,
 ) error {
 	return s.update(ctx, func(t *tx) error {
-		truncateTimes(&l.Created, &l.Expires)
-		userKey := joinKey(l.Subject, l.Purpose)
-		if replaced := t.get(linksByUser, userKey); replaced != nil {
-			t.delete(oneTimeLinks, replaced)
-		}
-		t.store(oneTimeLinks, l.Hash[:], l)
-		t.put(linksByUser, userKey, l.Hash[:])
-		t.scheduleExpiry(l.Expires, expiryLink, l.Hash[:])
+		t.addLink(l)
 		t.addMails(m)
 		t.appendEvent(e)
 		return nil
@@ -43,6 +36,26 @@ func (s *Store) OneTimeLink(ctx context.Context, hash storage.Hash, at time.Time
 	})
 }
 
+// addLink stores a link in place of the one in the same slot.
+func (t *tx) addLink(l storage.OneTimeLink) {
+	truncateTimes(&l.Created, &l.Expires)
+	userKey := joinKey(l.Subject, l.Slot())
+	if replaced := t.get(linksByUser, userKey); replaced != nil {
+		t.delete(oneTimeLinks, replaced)
+	}
+	t.store(oneTimeLinks, l.Hash[:], l)
+	t.put(linksByUser, userKey, l.Hash[:])
+	t.scheduleExpiry(l.Expires, expiryLink, l.Hash[:])
+}
+
+// addNotice queues the message about an event and stores the link in it.
+func (t *tx) addNotice(n storage.Notice) {
+	t.addMails([]storage.Mail{n.Mail})
+	if !n.Link.Hash.IsZero() {
+		t.addLink(n.Link)
+	}
+}
+
 // findLink finds a link that has not expired. A link that was used has been deleted.
 func (t *tx) findLink(hash storage.Hash, at time.Time) (storage.OneTimeLink, bool) {
 	l, ok := load[storage.OneTimeLink](t, oneTimeLinks, hash[:])
@@ -55,17 +68,19 @@ func (t *tx) findLink(hash storage.Hash, at time.Time) (storage.OneTimeLink, boo
 // removeLink removes a link that was used or has expired.
 func (t *tx) removeLink(l storage.OneTimeLink) {
 	t.delete(oneTimeLinks, l.Hash[:])
-	userKey := joinKey(l.Subject, l.Purpose)
+	userKey := joinKey(l.Subject, l.Slot())
 	if string(t.get(linksByUser, userKey)) == string(l.Hash[:]) {
 		t.delete(linksByUser, userKey)
 	}
 }
 
-// removeLinks removes all links of a user.
-func (t *tx) removeLinks(subject string) {
+// removeLinks removes all links of a user; with keepNotices those in notices stay.
+func (t *tx) removeLinks(subject string, keepNotices bool) {
 	var toRemove []storage.OneTimeLink
 	for _, hash := range t.scanPrefix(linksByUser, keyPrefix(subject)) {
-		if l, ok := load[storage.OneTimeLink](t, oneTimeLinks, hash); ok {
+		l, ok := load[storage.OneTimeLink](t, oneTimeLinks, hash)
+		isKept := keepNotices && l.Purpose == storage.LinkNotMe
+		if ok && !isKept {
 			toRemove = append(toRemove, l)
 		}
 	}

@@ -90,7 +90,7 @@ func (t *tx) checkUser(u *storage.User) error {
 	if u.Subject == "" || strings.ContainsRune(u.Subject, 0) || u.Name == "" {
 		return fmt.Errorf("a user needs a subject without NUL and a name")
 	}
-	truncateTimes(&u.Created, &u.Updated)
+	truncateTimes(&u.Created, &u.Updated, &u.EmailFixedUntil)
 	old, known := t.user(u.Subject)
 	switch {
 	case u.Revision == 0 && (known || t.get(removedSubjects, []byte(u.Subject)) != nil):
@@ -162,7 +162,7 @@ func (t *tx) removeUser(u storage.User) {
 	for _, c := range t.userConsents(u.Subject) {
 		t.removeConsent(c.Subject, c.Client)
 	}
-	t.removeLinks(u.Subject)
+	t.removeLinks(u.Subject, false)
 	t.delete(factors, []byte(u.Subject))
 	for _, i := range t.userIdentities(u.Subject) {
 		t.removeIdentity(i)

@@ -54,8 +54,8 @@ func (e *endSessionsTx) checkChange() (err error) {
 		}
 		c.Factors = &f
 	}
-	if c.Unlink != nil {
-		if i, ok := e.identity(c.Unlink.Issuer, c.Unlink.Subject); !ok || i.User != c.Unlink.User {
+	for _, link := range c.Unlink {
+		if i, ok := e.identity(link.Issuer, link.Subject); !ok || i.User != link.User {
 			return fmt.Errorf("unlink: %w", storage.ErrNotFound)
 		}
 	}
@@ -79,8 +79,8 @@ func (e *endSessionsTx) applyChange() {
 	if c.Factors != nil {
 		e.putFactors(*c.Factors)
 	}
-	if c.Unlink != nil {
-		e.removeIdentity(*c.Unlink)
+	for _, i := range c.Unlink {
+		e.removeIdentity(i)
 	}
 	if c.ForgetBrowsers != "" {
 		e.forgetBrowsers(c.ForgetBrowsers)

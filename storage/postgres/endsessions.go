@@ -168,8 +168,8 @@ func (e *endSessionsTx) lockScope() {
 	if e.change.Factors != nil {
 		gates = append(gates, gateOf(e.change.Factors.Subject))
 	}
-	if e.change.Unlink != nil {
-		gates = append(gates, gateOf(e.change.Unlink.User))
+	for _, i := range e.change.Unlink {
+		gates = append(gates, gateOf(i.User))
 	}
 	if e.change.NewSession != nil {
 		gates = append(gates, gateOf(e.change.NewSession.Subject))

@@ -131,6 +131,9 @@ func (t *tx) appendEvent(e storage.Event) uint64 {
 		`INSERT INTO @events (sequence, subject, record) VALUES ($1, $2, $3)`,
 		int64(e.Seq), textColumn(e.Subject), t.encode(e),
 	)
+	if e.Notice != nil {
+		t.addNotice(*e.Notice)
+	}
 	return e.Seq
 }
 

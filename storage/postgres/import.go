@@ -169,10 +169,7 @@ func (t *tx) importRecord(r transfer.Record) {
 			int32(r.Slot), int64(r.Count), r.Last.Unix(),
 		)
 	case storage.OneTimeLink:
-		t.exec(
-			`INSERT INTO @one_time_links (hash, subject, purpose, expires, record) VALUES ($1, $2, $3, $4, $5)`,
-			r.Hash[:], r.Subject, r.Purpose, millis(r.Expires), t.encode(r),
-		)
+		t.addLink(r)
 	case storage.InitialAccessToken:
 		t.putInitialAccessToken(r)
 	case storage.Mail:

@@ -18,13 +18,9 @@ func (s *Store) PutOneTimeLink(
 	m ...storage.Mail,
 ) error {
 	return s.update(ctx, func(t *tx) error {
-		truncateAll(&l.Created, &l.Expires)
 		t.lockGates(gateOf(l.Subject))
-		t.exec(`DELETE FROM @one_time_links WHERE subject = $1 AND purpose = $2`, l.Subject, l.Purpose)
-		t.exec(
-			`INSERT INTO @one_time_links (hash, subject, purpose, expires, record) VALUES ($1, $2, $3, $4, $5)`,
-			l.Hash[:], l.Subject, l.Purpose, millis(l.Expires), t.encode(l),
-		)
+		t.exec(`DELETE FROM @one_time_links WHERE subject = $1 AND purpose = $2`, l.Subject, l.Slot())
+		t.addLink(l)
 		t.addMails(m)
 		t.lockState()
 		t.flush()
@@ -57,9 +53,28 @@ func (t *tx) findLink(hash storage.Hash, at time.Time, lock string) (storage.One
 	return list[0], true
 }
 
-// removeLinks removes all links of a user.
+// addLink stores a link. Its slot must be free. The column purpose has the slot.
+func (t *tx) addLink(l storage.OneTimeLink) {
+	truncateAll(&l.Created, &l.Expires)
+	t.exec(
+		`INSERT INTO @one_time_links (hash, subject, purpose, expires, record) VALUES ($1, $2, $3, $4, $5)`,
+		l.Hash[:], l.Subject, l.Slot(), millis(l.Expires), t.encode(l),
+	)
+}
+
+// addNotice queues the message about an event and stores the link in it, in place of the one in the same slot.
+func (t *tx) addNotice(n storage.Notice) {
+	t.addMail(n.Mail)
+	if n.Link.Hash.IsZero() {
+		return
+	}
+	t.exec(`DELETE FROM @one_time_links WHERE subject = $1 AND purpose = $2`, n.Link.Subject, n.Link.Slot())
+	t.addLink(n.Link)
+}
+
+// removeLinks removes all links of a user but those in notices.
 func (t *tx) removeLinks(subject string) {
-	t.exec(`DELETE FROM @one_time_links WHERE subject = $1`, subject)
+	t.exec(`DELETE FROM @one_time_links WHERE subject = $1 AND purpose NOT LIKE $2`, subject, storage.LinkNotMe+" %")
 }
 
 // PutInitialAccessToken implements storage.InitialAccessTokens.

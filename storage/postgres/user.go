@@ -98,7 +98,7 @@ func (t *tx) checkUser(u *storage.User) (old storage.User, err error) {
 	)
 	old = decode[storage.User](t, value)
 	known := value != nil
-	truncateAll(&u.Created, &u.Updated)
+	truncateAll(&u.Created, &u.Updated, &u.EmailFixedUntil)
 	switch {
 	case u.Revision == 0 && (known || removed):
 		return old, storage.ErrExists
@@ -149,5 +149,5 @@ func (t *tx) removeUser(subject string) {
 	t.exec(`DELETE FROM @consents WHERE subject = $1`, subject)
 	t.exec(`DELETE FROM @factors WHERE subject = $1`, subject)
 	t.exec(`DELETE FROM @identities WHERE owner = $1`, subject)
-	t.removeLinks(subject)
+	t.exec(`DELETE FROM @one_time_links WHERE subject = $1`, subject)
 }

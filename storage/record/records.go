@@ -21,6 +21,9 @@ func (f *recordCodec) user(r *storage.User) {
 	f.time(9, &r.Updated)
 	f.uvarint(10, &r.Revision)
 	f.texts(11, &r.Groups)
+	text(f, 12, &r.Language)
+	f.time(13, &r.EmailFixedUntil)
+	text(f, 14, &r.FormerEmail)
 }
 
 // session leaves out the client sessions, which are separate records.

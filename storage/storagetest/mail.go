@@ -21,7 +21,23 @@ func newMail(id string, due time.Time) storage.Mail {
 	}
 }
 
-// mustClaim returns the ids of the messages that a claim gets.
+// newNotice returns a notice with a link to a user that works for an hour. name is the id of the message and the secret
+// of the link.
+func newNotice(name, subject string) *storage.Notice {
+	return &storage.Notice{
+		Mail: newMail(name, t0),
+		Link: storage.OneTimeLink{
+			Hash:    storage.HashOf(name),
+			Purpose: storage.LinkNotMe,
+			Subject: subject,
+			Address: subject + "@example.org",
+			Created: t0,
+			Expires: after(time.Hour),
+		},
+	}
+}
+
+// mustClaimMail returns the ids of the messages that a claim gets.
 func (w *world) mustClaimMail(at time.Time, limit int) (ids []string) {
 	w.Helper()
 	list, err := w.ClaimMail(w.ctx, at, time.Minute, limit)
@@ -110,6 +126,64 @@ var mailTests = map[string]func(*world){
 		w.must(err)
 		w.mustBe(w.endWith(change, ""), storage.ErrAlreadyUsed)
 		mustEqual(w, "claimed after the refusal", w.mustClaimMail(t0, 10), nil)
+	},
+	"NoticeIsQueuedWithItsEventOrNotAtAll": func(w *world) {
+		w.mustUsers("ann")
+		about := func(name string) storage.Event {
+			return storage.Event{At: t0, Kind: "user." + name, Subject: "ann", Notice: newNotice(name, "ann")}
+		}
+		u, err := w.User(w.ctx, "ann")
+		w.must(err)
+		w.must(w.PutUser(w.ctx, u, about("put")))
+		w.mustBe(w.PutUser(w.ctx, u, about("refused")), storage.ErrChanged)
+		w.must(w.CreateSession(w.ctx, newSession("s", "ann", t0), about("session")))
+		keep := func(*storage.Factors) error { return nil }
+		w.must(w.ChangeFactors(w.ctx, "ann", keep, about("factors")))
+		i := storage.Identity{Issuer: "https://up.example", Subject: "1", User: "ann", Provider: "up", Created: t0}
+		w.must(w.Link(w.ctx, i, nil, about("linked")))
+		w.mustEnd(storage.Selector{Subject: "ann"}, t0, storage.Change{Events: []storage.Event{about("end")}})
+		all := []string{"end", "factors", "linked", "put", "session"}
+		mustEqual(w, "queued", w.mustClaimMail(t0, 10), all)
+		for _, name := range append(all, "refused") {
+			l, err := w.OneTimeLink(w.ctx, storage.HashOf(name), t0)
+			if name == "refused" {
+				w.mustBe(err, storage.ErrNotFound)
+				continue
+			}
+			w.must(err)
+			mustEqual(w, "address", l.Address, "ann@example.org")
+		}
+	},
+	"LinksInNoticesOutliveWhatAnAttackerCanDo": func(w *world) {
+		w.mustUsers("ann", "bob")
+		w.must(w.AppendEvents(w.ctx,
+			storage.Event{At: t0, Kind: "user.one", Notice: newNotice("one", "ann")},
+			storage.Event{At: t0, Kind: "user.two", Notice: newNotice("two", "ann")},
+			storage.Event{At: t0, Kind: "user.three", Notice: newNotice("three", "bob")}))
+		u, err := w.User(w.ctx, "ann")
+		w.must(err)
+		u.Password = "another"
+		request := storage.EndRequest{
+			Selector: storage.Selector{Subject: "ann"},
+			Cause:    cause("password"),
+			Change:   storage.Change{User: &u},
+		}
+		request.SecureUser("ann", false)
+		_, _, err = w.EndSessions(w.ctx, request, t0, 0, noPlan)
+		w.must(err)
+		for _, name := range []string{"one", "two"} {
+			_, err = w.OneTimeLink(w.ctx, storage.HashOf(name), t0)
+			w.must(err)
+		}
+		_, err = w.OneTimeLink(w.ctx, storage.HashOf("one"), after(time.Hour))
+		w.mustBe(err, storage.ErrNotFound)
+		w.must(w.endWith(storage.Change{UseLink: storage.HashOf("one")}, ""))
+		w.mustBe(w.endWith(storage.Change{UseLink: storage.HashOf("one")}, ""), storage.ErrAlreadyUsed)
+		w.must(w.endWith(storage.Change{RemoveUser: "ann"}, ""))
+		_, err = w.OneTimeLink(w.ctx, storage.HashOf("two"), t0)
+		w.mustBe(err, storage.ErrNotFound)
+		_, err = w.OneTimeLink(w.ctx, storage.HashOf("three"), t0)
+		w.must(err)
 	},
 	"MailThatWasGivenUpIsSwept": func(w *world) {
 		w.must(w.QueueMail(w.ctx, newMail("m", t0)))

@@ -147,10 +147,10 @@ var upstreamTests = map[string]func(*world){
 		_, _, err := w.EndSessions(w.ctx, storage.EndRequest{
 			Selector: sel,
 			Cause:    cause("foreign"),
-			Change:   storage.Change{Unlink: &foreign},
+			Change:   storage.Change{Unlink: []storage.Identity{foreign}},
 		}, t0, 0, noPlan)
 		w.mustBe(err, storage.ErrNotFound)
-		ended := w.mustEnd(sel, t0, storage.Change{Unlink: &i, RequireSession: "two"})
+		ended := w.mustEnd(sel, t0, storage.Change{Unlink: []storage.Identity{i}, RequireSession: "two"})
 		mustEqual(w, "ended", sessionIDs(ended), []string{"one"})
 		_, err = w.Identity(w.ctx, testIssuer, "ann there")
 		w.mustBe(err, storage.ErrNotFound)

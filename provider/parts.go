@@ -12,6 +12,8 @@ import (
 	"github.com/curfew-id/curfew/provider/tokens"
 	"github.com/curfew-id/curfew/provider/upstream"
 	"github.com/curfew-id/curfew/provider/web"
+	"github.com/curfew-id/curfew/storage"
+	"github.com/curfew-id/curfew/templates"
 )
 
 // This file builds the parts of the provider that several endpoints use. routes.go builds the handlers.
@@ -174,4 +176,19 @@ func (p *Provider) passwordRules() password.Rules {
 	rules.ContextWords = words
 	rules.SecondFactorRequired = authn.Required(p.config.Authn.Require) != ""
 	return rules
+}
+
+// notifyOfFactor lets the audit event of a new factor carry a message to the user.
+func (p *Provider) notifyOfFactor(e *storage.Event, user storage.User, userAgent string) error {
+	notice := mail.Notice{Kind: templates.MailFactorAdded, What: e.Detail["factor"], UserAgent: userAgent}
+	return p.notices.Attach(e, user, notice)
+}
+
+// notifyOfLink lets the audit event of a linked account carry a message to the user.
+func (p *Provider) notifyOfLink(e *storage.Event, user storage.User) error {
+	notice := mail.Notice{Kind: templates.MailLinked, What: e.Detail["factor"]}
+	if provider := p.upstreams.Find(notice.What); provider != nil {
+		notice.What = provider.Name
+	}
+	return p.notices.Attach(e, user, notice)
 }

@@ -107,6 +107,7 @@ type Provider struct {
 	terminator     *logout.Terminator
 	dispatcher     *logout.Dispatcher
 	outbox         *mail.Outbox        // nil: Curfew sends no mail
+	notices        *mail.Notices       // nil: Curfew sends no mail
 	resetMails     *account.ResetMails // nil: Curfew sends no mail
 	checkpoints    *checkpointer
 	refusals       *web.RefusalLog
@@ -150,19 +151,29 @@ func New(c Config) (*Provider, error) {
 	if err != nil {
 		c.Log.Warn("passkeys are off: the issuer's host cannot have any", "err", err)
 	}
+	if c.Mail != nil {
+		p.outbox = p.newOutbox()
+		p.notices = &mail.Notices{Outbox: p.outbox, Issuer: c.Issuer}
+		p.resetMails = p.newResetMails()
+	}
 	p.passkeys = passkeys
+	if passkeys != nil {
+		passkeys.Notify = p.notifyOfFactor
+	}
 	p.site = p.newSite()
 	p.authenticators = p.newAuthenticators()
-	p.totp = &authn.TOTP{Store: c.Store, Secrets: c.Ring, Limiter: p.limiter, Issuer: issuerHost(c.Issuer)}
+	p.totp = &authn.TOTP{
+		Store:   c.Store,
+		Secrets: c.Ring,
+		Limiter: p.limiter,
+		Issuer:  issuerHost(c.Issuer),
+		Notify:  p.notifyOfFactor,
+	}
 	p.recovery = &authn.RecoveryCodes{Store: c.Store, Limiter: p.limiter}
 	p.upstreams = p.newUpstreams()
 	p.dispatcher = p.newDispatcher()
 	p.terminator = p.newTerminator()
 	p.checkpoints = p.newCheckpointer()
-	if c.Mail != nil {
-		p.outbox = p.newOutbox()
-		p.resetMails = p.newResetMails()
-	}
 	p.registrar = p.newRegistrar()
 	p.registration = p.newRegistration()
 	if err := p.checkTrustHorizon(); err != nil {

@@ -114,6 +114,8 @@ func (p *Provider) routes() (http.Handler, error) {
 		mux.HandleFunc("GET "+account.PathForgot, page(accountPages.ShowForgot))
 		mux.Handle("POST "+account.PathForgot, ownForm(accountPages.Forgot))
 	}
+	mux.HandleFunc("GET "+account.PathNotMe, page(accountPages.ShowNotMe))
+	mux.Handle("POST "+account.PathNotMe, ownForm(accountPages.NotMe))
 	mux.HandleFunc("GET /reset/{link}", page(accountPages.ShowReset))
 	mux.Handle("POST /reset/{link}", ownForm(accountPages.Reset))
 	for _, asset := range templates.Assets() {
@@ -179,9 +181,11 @@ func (p *Provider) signin() *signin.Handler {
 		SecondFactors:  p.secondFactors(),
 		Enrolments:     p.enrolments(),
 		Upstreams:      p.upstreams,
-		Accounts:       upstream.Accounts{Store: c.Store, Now: c.Now},
+		Accounts:       upstream.Accounts{Store: c.Store, Now: c.Now, Notify: p.notifyOfLink},
 		Policy:         c.Authn,
 		Lifetimes:      c.Session,
+		Notices:        p.notices,
+		NoticeLimiter:  p.limiter,
 	}
 }
 
@@ -229,6 +233,7 @@ func (p *Provider) account(view *logoutview.Handler) *account.Handler {
 		Authn:         c.Authn,
 		EmailChange:   c.EmailChange,
 		ResetMails:    p.resetMails,
+		Notices:       p.notices,
 		TOTP:          p.totp,
 		RecoveryCodes: p.recovery,
 		Passkeys:      p.passkeys,

@@ -34,6 +34,7 @@ var eventTexts = map[string]string{
 	"grant.ended":          "event.access_ended",
 	"user.password":        "event.password",
 	"user.email":           "event.email",
+	"user.secured":         "event.secured",
 
 	"user.factor_added":       "event.factor_added",
 	"user.factor_removed":     "event.factor_removed",

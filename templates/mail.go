@@ -23,7 +23,24 @@ const (
 	MailTest         MailKind = "test"
 	MailReset        MailKind = "reset"         // a link that sets a new password
 	MailResetRefused MailKind = "reset_refused" // mail alone may not give access to the account
+
+	// The kinds of notices. Their link leads to NotMePage.
+	MailSignIn        MailKind = "sign_in"        // in a browser that is new to the account
+	MailFactorAdded   MailKind = "factor_added"   // What is the factor
+	MailFactorRemoved MailKind = "factor_removed" // What is the factor
+	MailRecoveryCodes MailKind = "recovery_codes" // new ones
+	MailPassword      MailKind = "password"       // a new one
+	MailEmail         MailKind = "email"          // to the former address
+	MailLinked        MailKind = "linked"         // an account of the provider What
+	MailUnlinked      MailKind = "unlinked"
 )
+
+// factorNames has the names of the texts for the factors in MailPage.What.
+var factorNames = map[string]string{
+	"passkey": "mail.factor.passkey",
+	"totp":    "mail.factor.totp",
+	"browser": "mail.factor.browser",
+}
 
 // MailPage describes a message.
 type MailPage struct {
@@ -34,6 +51,12 @@ type MailPage struct {
 	Account  string        // login name of the recipient
 	URL      string        // the link, if the kind has one
 	Lifetime time.Duration // of the link
+	What     string        // passkey, totp or browser; or the name of another provider
+
+	// Of a notice: when, where and from which address it happened. The zero time: no notice.
+	At      time.Time
+	Device  Device
+	Address string
 }
 
 // MailContent is a message without its address.
@@ -47,29 +70,44 @@ type MailContent struct {
 func Mail(p MailPage) (MailContent, error) {
 	page := Page{Lang: p.Lang, Product: p.Product}
 	l := page.locale()
-	text := func(part string) string {
+	what := p.What
+	if name := factorNames[p.What]; name != "" {
+		what = l.text(name).String()
+	}
+	text := func(kind MailKind, part string) string {
 		return l.text(
-			"mail."+string(p.Kind)+"."+part,
+			"mail."+string(kind)+"."+part,
 			"Product", page.ProductName(),
 			"Host", p.Host,
 			"Account", p.Account,
+			"What", what,
 			"Duration", l.durationUp(p.Lifetime),
 		).String()
 	}
+	common := p.Kind // of the texts that all notices have in common
+	if !p.At.IsZero() {
+		common = "notice"
+	}
 	content := struct {
-		Language, Subject, Lead, Button, URL, Advice, Product, Host string
+		Language, Direction, Subject, Lead, Details, Button, URL, Advice, Product, Host string
 	}{
-		Language: l.tag,
-		Subject:  text("subject"),
-		Lead:     text("lead"),
-		URL:      p.URL,
-		Advice:   text("advice"),
-		Product:  page.ProductName(),
-		Host:     p.Host,
+		Language:  l.tag,
+		Direction: page.Direction(),
+		Subject:   text(p.Kind, "subject"),
+		Lead:      text(p.Kind, "lead"),
+		URL:       p.URL,
+		Advice:    text(common, "advice"),
+		Product:   page.ProductName(),
+		Host:      p.Host,
 	}
 	paragraphs := []string{content.Lead}
+	if !p.At.IsZero() {
+		content.Details = l.text("mail.notice.details",
+			"Time", l.time(p.At, ShowFull), "Device", l.device(p.Device), "Address", p.Address).String()
+		paragraphs = append(paragraphs, content.Details)
+	}
 	if p.URL != "" {
-		content.Button = text("button")
+		content.Button = text(common, "button")
 		paragraphs = append(paragraphs, content.Button+":\n"+p.URL)
 	}
 	paragraphs = append(paragraphs, content.Advice, content.Product+", "+content.Host)

@@ -18,6 +18,8 @@ const (
 	MessageSignedOut     MessageName = "signed_out"      // signed out, but the report cannot be read now
 	MessageSessionEnded  MessageName = "session_ended"   // an app's server ended a session without a browser
 	MessageAppSignedOut  MessageName = "app_signed_out"  // an app's server ended its own client session only
+	MessageSecured       MessageName = "secured"         // nobody is signed in to the account any more
+	MessageSecuredAsk    MessageName = "secured_ask"     // the same, and an administrator must set a new password
 )
 
 // Message writes a plain message.

@@ -591,6 +591,18 @@ func otherSamples() []Sample {
 	missing.Problem = Problem{Fault: LoginMissing}
 	sent := forgot
 	sent.Sent = true
+	notMe := NotMePage{
+		Page:        Page{Now: sampleNow},
+		Action:      "/not-me/x",
+		Interaction: "h4nd1e",
+		Login:       "ada",
+		HasPassword: true,
+		MayReset:    true,
+	}
+	restores := notMe
+	restores.RemovesFactors = true
+	restores.RestoredEmail = "ada@curfew.example"
+	restores.MayReset = false
 	reset := ResetPasswordPage{
 		Page:        Page{Now: sampleNow},
 		Action:      "/login/reset",
@@ -653,6 +665,8 @@ func otherSamples() []Sample {
 		sample("forgot", Forgot, forgot),
 		sample("forgot-missing", Forgot, missing),
 		sample("forgot-sent", Forgot, sent),
+		sample("notme", NotMe, notMe),
+		sample("notme-restores", NotMe, restores),
 		sample("resetpassword", ResetPassword, reset),
 		sample("resetpassword-invitation", ResetPassword, invitation),
 		sample("resetpassword-short", ResetPassword, short),
@@ -666,6 +680,11 @@ func otherSamples() []Sample {
 			"message",
 			Message,
 			MessagePage{Page: Page{Now: sampleNow}, Message: MessageStillSignedIn, LinkURL: "/account"},
+		),
+		sample(
+			"message-secured",
+			Message,
+			MessagePage{Page: Page{Now: sampleNow}, Message: MessageSecuredAsk, LinkURL: "/account"},
 		),
 	}
 }

@@ -23,6 +23,7 @@ var shownEvents = []string{
 	"grant.ended",
 	"user.password",
 	"user.email",
+	"user.secured",
 	authn.EventFactorAdded,
 	authn.EventFactorRemoved,
 	authn.EventFactorRenamed,

@@ -86,6 +86,7 @@ func (h *Handler) EnrolPasskey(w http.ResponseWriter, r *http.Request) error {
 	if err != nil || pending.Session != v.session.ID {
 		return h.pageExpired()
 	}
+	event := h.factorEvent(r, v, authn.EventFactorAdded, "passkey")
 	attempt := authn.Attempt{Form: form, User: &v.user, State: pending.State, At: h.Site.Now()}
 	passkey, err := h.Passkeys.Register(r.Context(), attempt)
 	if refusal, ok := errors.AsType[*authn.Refusal](err); ok {
@@ -95,7 +96,7 @@ func (h *Handler) EnrolPasskey(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	err = h.changeFactors(r, v, form, authn.EventFactorAdded, "passkey", func(f *storage.Factors) error {
+	err = h.changeFactors(r, v, form, event, templates.MailFactorAdded, func(f *storage.Factors) error {
 		return authn.AddPasskey(f, passkey)
 	})
 	if errors.Is(err, authn.ErrTooManyPasskeys) {

@@ -84,6 +84,7 @@ func (h *Handler) EnrolTOTP(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return h.pageExpired()
 	}
+	event := h.factorEvent(r, v, authn.EventFactorAdded, "totp")
 	app, err := h.TOTP.Enrol(v.user.Subject, key.Secret(), form.Get(authn.FieldCode), h.Site.Now())
 	if refusal, ok := errors.AsType[*authn.Refusal](err); ok {
 		h.Site.Logger().InfoContext(r.Context(), "enrolment refused", "reason", refusal.Reason, "sub", refusal.Subject)
@@ -93,7 +94,7 @@ func (h *Handler) EnrolTOTP(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	var codes []string
-	err = h.changeFactors(r, v, form, authn.EventFactorAdded, "totp", func(f *storage.Factors) error {
+	err = h.changeFactors(r, v, form, event, templates.MailFactorAdded, func(f *storage.Factors) error {
 		f.TOTP = app
 		if len(f.RecoveryCodes) == 0 {
 			codes = h.RecoveryCodes.Replace(f, h.Site.Now())

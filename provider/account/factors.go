@@ -140,7 +140,9 @@ func (h *Handler) RemoveFactor(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	err = h.changeFactors(r, v, form, authn.EventFactorRemoved, factor, func(f *storage.Factors) error {
+	kind, _, _ := strings.Cut(factor, "-")
+	event := h.factorEvent(r, v, authn.EventFactorRemoved, kind)
+	err = h.changeFactors(r, v, form, event, templates.MailFactorRemoved, func(f *storage.Factors) error {
 		if factor == "totp" {
 			f.TOTP = nil
 		}
@@ -163,8 +165,7 @@ func (h *Handler) RemoveFactor(w http.ResponseWriter, r *http.Request) error {
 
 // forgetBrowsers removes the user's remembered browsers.
 func (h *Handler) forgetBrowsers(w http.ResponseWriter, r *http.Request, v viewer) error {
-	address := h.Site.ClientAddress(r)
-	event := authn.FactorEvent(h.Site.Now(), authn.EventFactorRemoved, v.user.Subject, address, "browser")
+	event := h.factorEvent(r, v, authn.EventFactorRemoved, "browser")
 	forget := func(f *storage.Factors) error {
 		f.ForgetBrowsers()
 		return nil
@@ -194,12 +195,13 @@ func (h *Handler) checkPolicy(v viewer, f storage.Factors, linked int) error {
 
 // changeFactors changes the user's factors and, if the form says so, ends the other sessions and background access, in
 // one transaction. It fails if this session has ended, so that an ended session cannot add a factor. It also removes
-// all remembered browsers. factor is the name of the factor for the audit event, up to its first hyphen.
+// all remembered browsers. The user gets a message of that kind. event is of factorEvent.
 func (h *Handler) changeFactors(
 	r *http.Request,
 	v viewer,
 	form url.Values,
-	eventKind, factor string,
+	event storage.Event,
+	message templates.MailKind,
 	change func(*storage.Factors) error,
 ) error {
 	factors, err := h.Store.Factors(r.Context(), v.user.Subject)
@@ -210,8 +212,9 @@ func (h *Handler) changeFactors(
 		return err
 	}
 	factors.ForgetBrowsers()
-	kind, _, _ := strings.Cut(factor, "-")
-	event := authn.FactorEvent(h.Site.Now(), eventKind, v.user.Subject, h.Site.ClientAddress(r), kind)
+	if err := h.notify(r, &event, v.user, message, event.Detail["factor"]); err != nil {
+		return err
+	}
 	req := storage.EndRequest{
 		Selector: storage.Selector{Subject: v.user.Subject, Except: v.session.ID, OfflineOnly: true},
 		Cause:    h.cause(r, v, storage.ReasonFactorChange),
@@ -230,6 +233,12 @@ func (h *Handler) changeFactors(
 	return err
 }
 
+// factorEvent returns the audit event of a change. It is made before the new factor: the link in the notice of the event
+// removes what was added from then on.
+func (h *Handler) factorEvent(r *http.Request, v viewer, kind, factor string) storage.Event {
+	return authn.FactorEvent(h.Site.Now(), kind, v.user.Subject, h.Site.ClientAddress(r), factor)
+}
+
 // NewRecoveryCodes handles POST /account/factors/recovery: it replaces the recovery codes and shows the new ones.
 func (h *Handler) NewRecoveryCodes(w http.ResponseWriter, r *http.Request) error {
 	v, form, ok, err := h.requireFreshForm(w, r)
@@ -237,7 +246,8 @@ func (h *Handler) NewRecoveryCodes(w http.ResponseWriter, r *http.Request) error
 		return err
 	}
 	var codes []string
-	err = h.changeFactors(r, v, form, authn.EventRecoveryCodes, "recovery", func(f *storage.Factors) error {
+	event := h.factorEvent(r, v, authn.EventRecoveryCodes, "recovery")
+	err = h.changeFactors(r, v, form, event, templates.MailRecoveryCodes, func(f *storage.Factors) error {
 		codes = h.RecoveryCodes.Replace(f, h.Site.Now())
 		return nil
 	})

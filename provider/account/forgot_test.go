@@ -51,22 +51,34 @@ func (m *mailbox) received() []mail.Message {
 	return m.messages
 }
 
-var resetURL = regexp.MustCompile(regexp.QuoteMeta(providertest.Issuer) + `(/reset/[\w-]+)`)
+// about returns the messages with that subject.
+func (m *mailbox) about(subject string) (list []mail.Message) {
+	for _, message := range m.received() {
+		if message.Subject == subject {
+			list = append(list, message)
+		}
+	}
+	return list
+}
 
-// mustFindLink returns the path of the reset link in the last message.
-func (m *mailbox) mustFindLink(t *testing.T) string {
+var mailedURL = regexp.MustCompile(regexp.QuoteMeta(providertest.Issuer) + `(/[a-z-]+/[\w-]{40,})`)
+
+// mustFindLink returns the path of the link in the last message with that subject.
+func (m *mailbox) mustFindLink(t *testing.T, subject string) string {
 	t.Helper()
-	messages := m.received()
+	messages := m.about(subject)
 	if len(messages) == 0 {
-		t.Fatal("got no message")
+		t.Fatalf("got no message %q", subject)
 	}
 	last := messages[len(messages)-1]
-	text, html := resetURL.FindStringSubmatch(last.Text), resetURL.FindStringSubmatch(last.HTML)
+	text, html := mailedURL.FindStringSubmatch(last.Text), mailedURL.FindStringSubmatch(last.HTML)
 	if text == nil || html == nil || text[1] != html[1] {
 		t.Fatalf("got text %q and HTML %q, want the same link in both", last.Text, last.HTML)
 	}
 	return text[1]
 }
+
+const resetSubject = "Set a new password"
 
 // testMail runs a test with virtual time and a provider that sends its mail to box.
 func testMail(t *testing.T, configure func(*provider.Config), test func(*testing.T, *providertest.Fixture, *mailbox)) {
@@ -123,10 +135,10 @@ func TestForgottenPasswordIsResetByMail(t *testing.T) {
 			t.Errorf("got a sign-in page without the link to /forgot: %s", page.Body)
 		}
 		mustForget(t, f, "Alice@Example.org")
-		if got := box.received(); len(got) != 1 || got[0].To != "alice@example.org" {
+		if got := box.about(resetSubject); len(got) != 1 || got[0].To != "alice@example.org" {
 			t.Fatalf("got %+v, want one message to alice", got)
 		}
-		link := box.mustFindLink(t)
+		link := box.mustFindLink(t, resetSubject)
 		for range 3 { // a mail scanner
 			if p := f.Browser().Get(link); p.Status != http.StatusOK {
 				t.Fatalf("got %d for the link", p.Status)
@@ -242,7 +254,7 @@ func TestMailedLinkIsRevoked(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			testMail(t, nil, func(t *testing.T, f *providertest.Fixture, box *mailbox) {
 				mustForget(t, f, "alice")
-				link := box.mustFindLink(t)
+				link := box.mustFindLink(t, resetSubject)
 				b := f.Browser()
 				page := b.Get(link)
 				if page.Status != http.StatusOK {
@@ -308,7 +320,7 @@ func TestResetByMailKeepsSecondFactors(t *testing.T) {
 			t.Fatal(err)
 		}
 		mustForget(t, f, "alice")
-		if p := setPassword(f, box.mustFindLink(t)); p.Status != http.StatusOK {
+		if p := setPassword(f, box.mustFindLink(t, resetSubject)); p.Status != http.StatusOK {
 			t.Fatalf("got %d for the new password", p.Status)
 		}
 		if factors, err := f.Store.Factors(t.Context(), "sub-alice"); err != nil || len(factors.Passkeys) != 1 {
@@ -330,10 +342,10 @@ func TestMailWaitsForTheServer(t *testing.T) {
 		box.setDown(false)
 		time.Sleep(11 * time.Minute)
 		synctest.Wait()
-		if got := len(box.received()); got != 1 {
+		if got := len(box.about(resetSubject)); got != 1 {
 			t.Fatalf("got %d messages after the server came back, want 1", got)
 		}
-		if p := setPassword(f, box.mustFindLink(t)); p.Status != http.StatusOK {
+		if p := setPassword(f, box.mustFindLink(t, resetSubject)); p.Status != http.StatusOK {
 			t.Errorf("got %d for the link that came late", p.Status)
 		}
 		box.setDown(true)
@@ -342,7 +354,7 @@ func TestMailWaitsForTheServer(t *testing.T) {
 		box.setDown(false)
 		time.Sleep(2 * time.Hour)
 		synctest.Wait()
-		if got := len(box.received()); got != 1 {
+		if got := len(box.about(resetSubject)); got != 1 {
 			t.Errorf("got %d messages, want none with an expired link", got)
 		}
 		failed, _, err := f.Store.ListEvents(t.Context(), storage.EventFilter{Kind: "mail.failed"}, storage.Page{})

@@ -14,6 +14,7 @@ import (
 	"github.com/curfew-id/curfew/logout"
 	"github.com/curfew-id/curfew/provider/authn"
 	"github.com/curfew-id/curfew/provider/logoutview"
+	"github.com/curfew-id/curfew/provider/mail"
 	"github.com/curfew-id/curfew/provider/password"
 	"github.com/curfew-id/curfew/provider/policy"
 	"github.com/curfew-id/curfew/provider/upstream"
@@ -54,8 +55,9 @@ type Handler struct {
 	Lifetimes     logout.Lifetimes
 	Policy        policy.Logout
 	Authn         policy.Authn
-	EmailChange   bool        // users may change their own e-mail address
-	ResetMails    *ResetMails // nil: Curfew sends no mail
+	EmailChange   bool          // users may change their own e-mail address
+	ResetMails    *ResetMails   // nil: Curfew sends no mail
+	Notices       *mail.Notices // nil: Curfew sends no mail
 	TOTP          *authn.TOTP
 	RecoveryCodes *authn.RecoveryCodes
 	Passkeys      *authn.Passkeys // nil: the issuer's host cannot have passkeys

@@ -25,10 +25,7 @@ func (h *Handler) addLinked(page *templates.FactorsPage, linked []storage.Identi
 	page.LinkAction = h.Site.Path(pathFactors + "/link")
 	page.UnlinkAction = h.Site.Path(pathFactors + "/unlink")
 	for _, i := range linked {
-		account := templates.LinkedAccount{Key: linkKey(i), Provider: i.Provider, Name: i.Name, Created: i.Created}
-		if p := h.Upstreams.Find(i.Provider); p != nil {
-			account.Provider = p.Name
-		}
+		account := templates.LinkedAccount{Key: linkKey(i), Provider: h.providerName(i), Name: i.Name, Created: i.Created}
 		page.Linked = append(page.Linked, account)
 	}
 	for _, p := range h.Upstreams {
@@ -37,6 +34,14 @@ func (h *Handler) addLinked(page *templates.FactorsPage, linked []storage.Identi
 			page.Linkable = append(page.Linkable, templates.UpstreamLink{ID: p.ID, Name: p.Name})
 		}
 	}
+}
+
+// providerName returns the name of the upstream of a linked account.
+func (h *Handler) providerName(i storage.Identity) string {
+	if p := h.Upstreams.Find(i.Provider); p != nil {
+		return p.Name
+	}
+	return i.Provider
 }
 
 // Link handles POST /account/factors/link: it sends the user to an upstream, to link an account there.
@@ -71,8 +76,10 @@ func (h *Handler) Unlink(w http.ResponseWriter, r *http.Request) error {
 		return h.renderFactors(w, r, v, templates.Problem{Fault: templates.FactorNeeded})
 	}
 	identity := linked[chosen]
-	address := h.Site.ClientAddress(r)
-	event := authn.FactorEvent(h.Site.Now(), authn.EventFactorRemoved, v.user.Subject, address, identity.Provider)
+	event := h.factorEvent(r, v, authn.EventFactorRemoved, identity.Provider)
+	if err := h.notify(r, &event, v.user, templates.MailUnlinked, h.providerName(identity)); err != nil {
+		return err
+	}
 	_, err = h.Terminator.End(r.Context(), storage.EndRequest{
 		Selector: storage.Selector{
 			Upstream: storage.UpstreamSelector{Issuer: identity.Issuer, Subject: identity.Subject},

@@ -139,7 +139,11 @@ func (h *Handler) Reset(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	keepOffline := form.Get(fieldKeepBackground) != ""
-	result, err := h.Terminator.End(r.Context(), h.resetRequest(r, user, hash, keepOffline))
+	request, err := h.resetRequest(r, user, hash, keepOffline)
+	if err != nil {
+		return err
+	}
+	result, err := h.Terminator.End(r.Context(), request)
 	if err != nil {
 		return err
 	}
@@ -171,10 +175,12 @@ func (h *Handler) resetRequest(
 	user storage.User,
 	passwordHash string,
 	keepOffline bool,
-) storage.EndRequest {
+) (storage.EndRequest, error) {
 	now := h.Site.Now()
+	before := user
 	user.Password = passwordHash
 	user.Updated = now
+	user.Language = h.Site.Page(r).Lang
 	cause := storage.Cause{
 		Reason:  storage.ReasonPasswordReset,
 		By:      "user:" + user.Subject,
@@ -187,6 +193,9 @@ func (h *Handler) resetRequest(
 		Subject: user.Subject,
 		Address: cause.Address,
 	}
+	if err := h.notify(r, &event, before, templates.MailPassword, ""); err != nil {
+		return storage.EndRequest{}, err
+	}
 	request := storage.EndRequest{
 		Selector: storage.Selector{Subject: user.Subject},
 		Cause:    cause,
@@ -197,7 +206,7 @@ func (h *Handler) resetRequest(
 		},
 	}
 	request.SecureUser(user.Subject, keepOffline) // also removes remembered browsers and unused links
-	return request
+	return request, nil
 }
 
 // unlock resets the counters of sign-in attempts at the account, because they counted guesses of the old password.

@@ -212,6 +212,10 @@ func (h *Handler) changeUser(
 	cause := h.cause(r, v, reason)
 	now := h.Site.Now()
 	event := storage.Event{At: now, Kind: eventKind, By: cause.By, Subject: user.Subject, Address: cause.Address}
+	user.Language = h.Site.Page(r).Lang
+	if err := h.notify(r, &event, v.user, templates.MailPassword, ""); err != nil {
+		return err
+	}
 	req := storage.EndRequest{
 		Selector: storage.Selector{Subject: user.Subject},
 		Cause:    cause,

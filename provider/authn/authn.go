@@ -72,7 +72,8 @@ type Attempt struct {
 
 	Sequence storage.Sequence // the store's sequence before any record was read
 
-	Address string // of the browser; empty: unknown
+	Address   string // of the browser; empty: unknown
+	UserAgent string // of the browser
 	// Device returns the identifier of the browser if that user has signed in with it before, else "".
 	Device func(subject string) string
 }

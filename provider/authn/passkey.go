@@ -27,6 +27,7 @@ const challengeLifetime = time.Hour
 type Passkeys struct {
 	Store    FactorStore
 	Limiter  Limiter
+	Notify   Notify
 	webauthn *webauthn.WebAuthn
 }
 

@@ -177,6 +177,10 @@ func (p EnrolPasskey) Authenticate(ctx context.Context, attempt Attempt) (Authen
 	if err != nil {
 		return Authentication{}, err
 	}
+	event, err := p.Notify.factorAdded(attempt, user, "passkey")
+	if err != nil {
+		return Authentication{}, err
+	}
 	codes, hashes := NewRecoveryCodes(user.Subject)
 	var newCodes []string // nil if the user has recovery codes already
 	err = p.Store.ChangeFactors(ctx, user.Subject, func(f *storage.Factors) error {
@@ -191,7 +195,7 @@ func (p EnrolPasskey) Authenticate(ctx context.Context, attempt Attempt) (Authen
 		}
 		f.ForgetBrowsers()
 		return AddPasskey(f, passkey)
-	}, FactorEvent(attempt.At, EventFactorAdded, user.Subject, attempt.Address, "passkey"))
+	}, event)
 	if errors.Is(err, storage.ErrChanged) {
 		return Authentication{}, fmt.Errorf("a passkey was added meanwhile: %w", storage.ErrRevoked)
 	}

@@ -75,6 +75,19 @@ func FactorEvent(at time.Time, kind, subject, address, factor string) storage.Ev
 	}
 }
 
+// Notify lets the audit event of a new factor carry a message to the user. Nil: no message.
+type Notify func(e *storage.Event, user storage.User, userAgent string) error
+
+// factorAdded returns the audit event for a factor that the user has set up in an attempt to sign in.
+func (n Notify) factorAdded(attempt Attempt, user storage.User, factor string) (storage.Event, error) {
+	event := FactorEvent(attempt.At, EventFactorAdded, user.Subject, attempt.Address, factor)
+	if n == nil {
+		return event, nil
+	}
+	err := n(&event, user, attempt.UserAgent)
+	return event, err
+}
+
 // The kinds of audit events about factors.
 const (
 	EventFactorAdded   = "user.factor_added"

@@ -37,6 +37,7 @@ type TOTP struct {
 	Secrets SecretWrapper
 	Limiter Limiter
 	Issuer  string // the name of this provider in the app
+	Notify  Notify
 }
 
 // Method returns "totp".
@@ -248,6 +249,10 @@ func (t EnrolTOTP) Authenticate(ctx context.Context, attempt Attempt) (Authentic
 	if err != nil {
 		return Authentication{}, err
 	}
+	event, err := t.Notify.factorAdded(attempt, user, "totp")
+	if err != nil {
+		return Authentication{}, err
+	}
 	codes, hashes := NewRecoveryCodes(user.Subject)
 	err = t.Store.ChangeFactors(ctx, user.Subject, func(f *storage.Factors) error {
 		if !t.Usable(*f, "") {
@@ -258,7 +263,7 @@ func (t EnrolTOTP) Authenticate(ctx context.Context, attempt Attempt) (Authentic
 		f.RecoveryCreated = app.Created
 		f.ForgetBrowsers()
 		return nil
-	}, FactorEvent(attempt.At, EventFactorAdded, user.Subject, attempt.Address, "totp"))
+	}, event)
 	if errors.Is(err, storage.ErrChanged) {
 		return Authentication{}, fmt.Errorf("a second factor was added meanwhile: %w", storage.ErrRevoked)
 	}

@@ -1,5 +1,5 @@
 // Package mail sends messages by SMTP: at once (SMTP.Send), or by the outbox, which keeps a message in the store until
-// the mail server has accepted it. It does not know what the messages are about.
+// the mail server has accepted it. Notices are the messages about changes of an account.
 package mail
 
 import (

@@ -11,6 +11,7 @@ import (
 	"github.com/curfew-id/curfew/logout"
 	"github.com/curfew-id/curfew/provider/authn"
 	"github.com/curfew-id/curfew/provider/keys"
+	"github.com/curfew-id/curfew/provider/mail"
 	"github.com/curfew-id/curfew/provider/policy"
 	"github.com/curfew-id/curfew/provider/tokens"
 	"github.com/curfew-id/curfew/provider/upstream"
@@ -39,6 +40,7 @@ type Store interface {
 		at time.Time,
 		e storage.Event,
 	) (storage.Session, error)
+	PutUser(ctx context.Context, u storage.User, e ...storage.Event) error
 	Touch(ctx context.Context, id storage.SessionID, at time.Time) error
 	Factors(ctx context.Context, subject string) (storage.Factors, error)
 	ChangeFactors(
@@ -89,6 +91,8 @@ type Handler struct {
 	Accounts       upstream.Accounts     // the users of those accounts
 	Policy         policy.Authn
 	Lifetimes      policy.Session
+	Notices        *mail.Notices // nil: Curfew sends no mail
+	NoticeLimiter  authn.Limiter // of the messages about sign-ins
 
 	started startedSessions
 }

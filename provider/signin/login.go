@@ -163,12 +163,13 @@ func (h *Handler) authenticate(
 	form url.Values,
 ) (startedSession, error) {
 	attempt := authn.Attempt{
-		Form:     form,
-		State:    req.MethodState,
-		At:       h.Site.Now(),
-		Sequence: req.sequence,
-		Address:  h.Site.ClientAddress(r),
-		Device:   func(subject string) string { return h.Site.Device(r, subject) },
+		Form:      form,
+		State:     req.MethodState,
+		At:        h.Site.Now(),
+		Sequence:  req.sequence,
+		Address:   h.Site.ClientAddress(r),
+		UserAgent: web.UserAgent(r),
+		Device:    func(subject string) string { return h.Site.Device(r, subject) },
 	}
 	if current == stepReauthenticate { // the form cannot choose another account
 		attempt.User = &storage.User{Subject: session.Subject}

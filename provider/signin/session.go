@@ -34,6 +34,7 @@ func (h *Handler) startSession(
 	if err := h.recheck(r, session, authenticator, authentication); err != nil {
 		return startedSession{}, err
 	}
+	h.rememberLanguage(r, authentication.User)
 	return startedSession{session, secret, cookieLifetime, authentication.RecoveryCodes}, nil
 }
 
@@ -127,6 +128,9 @@ func (h *Handler) storeSession(
 		Upstream:    auth.Upstream,
 	}
 	event.Session = storage.SessionHash(session.ID)
+	if err := h.notifyOfSignIn(r, &event, a); err != nil {
+		return session, err
+	}
 	if previous == nil {
 		return session, h.Store.CreateSession(r.Context(), session, event)
 	}

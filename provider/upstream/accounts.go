@@ -43,6 +43,8 @@ func (e *NotLinkedError) Error() string { return "the account of the upstream is
 type Accounts struct {
 	Store Store
 	Now   func() time.Time
+	// Notify lets the audit event of a new link carry a message to the user. Nil: no message.
+	Notify func(e *storage.Event, user storage.User) error
 }
 
 // Authenticate returns the authentication of the account's user. attempt.User is the only user who may sign in; nil:
@@ -152,6 +154,15 @@ func (a Accounts) Link(ctx context.Context, i storage.Identity, user, by, addres
 	i.Created = a.Now()
 	event := authn.FactorEvent(i.Created, authn.EventFactorAdded, user, address, i.Provider)
 	event.By = by
+	if a.Notify != nil {
+		linkedUser, err := a.Store.User(ctx, user)
+		if err == nil {
+			err = a.Notify(&event, linkedUser)
+		}
+		if err != nil {
+			return err
+		}
+	}
 	err := a.Store.Link(ctx, i, nil, event)
 	if errors.Is(err, storage.ErrExists) {
 		if linked, findErr := a.Store.Identity(ctx, i.Issuer, i.Subject); findErr == nil && linked.User == user {

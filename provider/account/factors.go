@@ -233,8 +233,8 @@ func (h *Handler) changeFactors(
 	return err
 }
 
-// factorEvent returns the audit event of a change. It is made before the new factor: the link in the notice of the event
-// removes what was added from then on.
+// factorEvent returns the audit event of a change. It is made before the new factor: the link in the notice of the
+// event removes what was added from then on.
 func (h *Handler) factorEvent(r *http.Request, v viewer, kind, factor string) storage.Event {
 	return authn.FactorEvent(h.Site.Now(), kind, v.user.Subject, h.Site.ClientAddress(r), factor)
 }

@@ -87,8 +87,8 @@ func (h *Handler) openNotMe(r *http.Request) (securing, error) {
 
 // findAddedSince finds what was added to the account since the event of the notice: an attacker may have added it.
 //
-// If no second factor is left, the mailbox alone must not give access to an account that had one. The user then needs an
-// administrator.
+// If no second factor is left, the mailbox alone must not give access to an account that had one. The user then needs
+// an administrator.
 func (h *Handler) findAddedSince(ctx context.Context, s *securing) error {
 	factors, err := h.Store.Factors(ctx, s.user.Subject)
 	if err != nil {

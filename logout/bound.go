@@ -15,6 +15,7 @@ const (
 	BoundByAccessTokenExp     = "access_token_exp"    // resource servers validate JWTs by themselves (RFC 9068)
 	BoundBySessionExpiry      = "session_expiry"      // the client ends its session at the session_expiry claim
 	BoundBySessionWithTokens  = "session_with_tokens" // the client ends its session with its access token
+	BoundByUpstream           = "upstream"            // the upstream says that its session is over
 	BoundByNothing            = "none"                // there is no bound
 	BoundByOfflineAccess      = "offline_access"      // there is no bound: offline access survives the session
 )

@@ -27,6 +27,8 @@ type Document struct {
 	OP           HorizonPart           `json:"op"`
 	Tokens       HorizonPart           `json:"tokens"`
 	Clients      HorizonPart           `json:"clients"`
+	Upstream     HorizonPart           `json:"upstream,omitzero"`
+	Chain        *ChainHorizon         `json:"chain,omitempty"`
 	Offline      []string              `json:"offline,omitempty"`
 	Audit        []storage.Event       `json:"audit"` // the complete audit lines of the report, with their hashes
 }
@@ -54,6 +56,8 @@ func NewDocument(issuer string, r storage.Report, events []storage.Event, at tim
 		OP:           estimate.OP,
 		Tokens:       estimate.Tokens,
 		Clients:      estimate.Clients,
+		Upstream:     estimate.Upstream,
+		Chain:        estimate.Chain,
 		Offline:      estimate.Offline,
 		Audit:        events,
 	}

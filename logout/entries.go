@@ -9,7 +9,7 @@ import (
 )
 
 // reportEntries returns the entries of a report. Each client of the termination has up to three: its client session,
-// its access tokens, and its offline access. For enforcedBy see [Plan].
+// its access tokens, and its offline access. A session that came from an upstream has one for the session there. For enforcedBy see [Plan].
 func reportEntries(t storage.Termination, lifetimes Lifetimes, enforcedBy time.Time) []storage.ReportEntry {
 	entries := []storage.ReportEntry{}
 	for _, cs := range t.Session.ClientSessions {
@@ -35,7 +35,11 @@ func reportEntries(t storage.Termination, lifetimes Lifetimes, enforcedBy time.T
 		tokens := newEntry(KindAccessTokens, g.Client, c)
 		entries = append(entries, boundAccessTokens(tokens, expiry, c, t.EndedAt, enforcedBy))
 	}
-	return append(entries, offlineEntries(t)...)
+	entries = append(entries, offlineEntries(t)...)
+	if t.WholeSession && !t.Session.Upstream.IsZero() {
+		entries = append(entries, upstreamEntry(t))
+	}
+	return entries
 }
 
 // offlineEntries returns one entry for each client with offline access: unknown if offline access remains, otherwise

@@ -11,6 +11,8 @@ const (
 	KindClientSession = "client_session" // the session that a client keeps for itself
 	KindAccessTokens  = "access_tokens"  // the access tokens of a client
 	KindOfflineAccess = "offline_access" // the offline access of a client
+
+	KindUpstreamSession = "upstream_session" // the session at the upstream from which the ended session came
 )
 
 // The channels by which a client is notified: the values of ReportEntry.Channels.

@@ -8,12 +8,16 @@ import (
 )
 
 // Estimate is the trust horizon of one or more sessions: until when they may still be trusted, and which clients have
-// no bound. It has three parts that are shown separately.
+// no bound. Its parts are shown separately; only Chain composes them.
 type Estimate struct {
-	At      time.Time             `json:"at"`
-	OP      HorizonPart           `json:"op"`      // the sessions at the OP
-	Tokens  HorizonPart           `json:"tokens"`  // the access tokens that the OP issued
-	Clients HorizonPart           `json:"clients"` // the clients' own sessions
+	At      time.Time   `json:"at"`
+	OP      HorizonPart `json:"op"`      // the sessions at the OP
+	Tokens  HorizonPart `json:"tokens"`  // the access tokens that the OP issued
+	Clients HorizonPart `json:"clients"` // the clients' own sessions
+
+	Upstream HorizonPart   `json:"upstream,omitzero"` // the sessions at upstreams; no entries if there are none
+	Chain    *ChainHorizon `json:"chain,omitempty"`   // nil: no session came from an upstream
+
 	Offline []string              `json:"offline,omitempty"`
 	Entries []storage.ReportEntry `json:"entries,omitempty"`
 }
@@ -64,21 +68,29 @@ func PreviewHorizon(
 			t.RemainingOffline = append(t.RemainingOffline, g)
 		}
 	}
-	return newEstimate(reportEntries(t, o.Lifetimes, at), at, willBeNotified)
+	e := newEstimate(reportEntries(t, o.Lifetimes, at), at, willBeNotified)
+	e.Chain = previewChain(s, clients, e, o.Lifetimes)
+	return e
 }
 
 // AssessReport returns the trust horizon of a session that has ended, as its report shows it at that time.
 func AssessReport(r storage.Report, at time.Time) Estimate {
-	return newEstimate(r.Entries, at, awaitsConfirmation)
+	e := newEstimate(r.Entries, at, awaitsConfirmation)
+	e.Chain = reportChain(e, r.EndedAt)
+	return e
 }
 
 // MergeEstimates returns the trust horizon of several sessions together.
 func MergeEstimates(at time.Time, estimates ...Estimate) Estimate {
 	var entries []storage.ReportEntry
+	var chain *ChainHorizon
 	for _, e := range estimates {
 		entries = append(entries, e.Entries...)
+		chain = chain.merge(e.Chain)
 	}
-	return newEstimate(entries, at, willBeNotified)
+	merged := newEstimate(entries, at, willBeNotified)
+	merged.Chain = chain
+	return merged
 }
 
 // willBeNotified is the argument notifying of newEstimate for a preview.
@@ -107,6 +119,8 @@ func newEstimate(entries []storage.ReportEntry, at time.Time, notifying func(sto
 			e.Clients.add(entry, notifying)
 		case entry.Kind == KindAccessTokens:
 			e.Tokens.add(entry, notifying)
+		case entry.Kind == KindUpstreamSession:
+			e.Upstream.add(entry, notifying)
 		case entry.Trust != storage.TrustRevoked && !slices.Contains(e.Offline, entry.Name):
 			e.Offline = append(e.Offline, entry.Name)
 		}

@@ -42,6 +42,10 @@ func (d Document) Check() []string {
 	checkPart("op", d.OP, computed.OP)
 	checkPart("tokens", d.Tokens, computed.Tokens)
 	checkPart("clients", d.Clients, computed.Clients)
+	checkPart("upstream", d.Upstream, computed.Upstream)
+	if !d.Chain.equal(reportChain(computed, d.EndedAt)) {
+		fault("chain does not follow from the entries")
+	}
 	return append(faults, d.checkAudit()...)
 }
 
@@ -61,6 +65,13 @@ func (d Document) checkEntry(entry storage.ReportEntry) (faults []string) {
 		if condition {
 			faults = append(faults, text)
 		}
+	}
+	if entry.Kind == KindUpstreamSession {
+		confirmed := entry.Trust == storage.TrustConfirmed
+		fault(confirmed != (d.Reason == storage.ReasonUpstreamLogout), "only a logout at the upstream confirms its end")
+		fault(entry.Trust == storage.TrustExpiring, "expiring, although nothing limits a session at an upstream")
+		fault(!entry.NotifiedAt.IsZero() && entry.NotifiedAt.Before(d.EndedAt), "notified before the end")
+		return faults
 	}
 	frontChannel := slices.Contains(entry.Channels, FrontChannel)
 	backChannel := slices.Contains(entry.Channels, BackChannel)

@@ -32,6 +32,9 @@ func WeakestClientSessions(
 	return entries
 }
 
+// LessCertain reports whether a is a less certain trust state than b.
+func LessCertain(a, b storage.TrustState) bool { return trustRank(a) < trustRank(b) }
+
 // certainty orders the trust states as trustRank does, but revoked and confirmed are equal: after both, nothing is
 // trusted any more.
 func certainty(s storage.TrustState) int {

@@ -22,6 +22,7 @@ func (p *Provider) adminRoutes() (http.Handler, error) {
 		Registrar:       p.registrar,
 		Egress:          c.Egress,
 		Outbox:          p.dispatcher,
+		Upstreams:       p.upstreams,
 		ResetURL:        func(secret string) string { return p.site.URL("/reset/" + secret) },
 		MaxTrustHorizon: c.MaxTrustHorizon,
 		Lifetimes:       p.maxLifetimes(),

@@ -14,6 +14,11 @@ type Horizon struct {
 	Clients   time.Duration // the longest time of Expiring
 	Unknown   []string      // names of apps without a known expiry
 	Notifying int           // how many of Unknown are being notified and may still confirm
+
+	Upstreams     []string      // names of the other providers from which the sessions came
+	UpstreamTrust Trust         // of the sessions there: the least certain one
+	Chain         time.Duration // when all of this has ended at the latest, the sessions there included
+	ChainUnknown  bool          // Chain leaves out a part without a known expiry
 }
 
 // HorizonTexts are the three parts of a horizon as texts.
@@ -22,6 +27,9 @@ type HorizonTexts struct {
 	Tokens  Text `json:"tokens"`
 	Clients Text `json:"clients"`
 	Note    Text `json:"note"` // names the apps that Clients leaves out; null: none
+
+	Upstream Text `json:"upstream"` // the sessions at other providers; null: none
+	Chain    Text `json:"chain"`    // all parts together; null: no session came from another provider
 }
 
 // ifEndedNow returns the texts of the horizon if the session ended now.
@@ -36,7 +44,15 @@ func (l *locale) ifEndedNow(h Horizon) HorizonTexts {
 	if h.Clients > 0 {
 		expiring = l.text("horizon.expiring_within", "Count", h.Expiring, "Duration", l.durationUp(h.Clients))
 	}
-	return l.horizonTexts(h, within, expiring)
+	t := l.horizonTexts(h, within, expiring)
+	if len(h.Upstreams) > 0 {
+		name := "horizon.chain_within"
+		if h.ChainUnknown {
+			name = "horizon.chain_unknown"
+		}
+		t.Chain = l.text(name, "Duration", l.durationUp(h.Chain), "Provider", l.list(h.Upstreams))
+	}
+	return t
 }
 
 // sinceEnd returns the texts of the horizon of a session that ended at ended.
@@ -61,13 +77,32 @@ func (l *locale) sinceEnd(h Horizon, ended, now time.Time) HorizonTexts {
 		}
 		expiring = l.text(name, "Count", h.Expiring, "Time", lastExpiry)
 	}
-	return l.horizonTexts(h, until, expiring)
+	t := l.horizonTexts(h, until, expiring)
+	switch {
+	case len(h.Upstreams) == 0:
+	case h.ChainUnknown:
+		t.Chain = l.text("horizon.unknown")
+	default:
+		t.Chain = until(h.Chain)
+	}
+	return t
+}
+
+// upstreamTexts are the texts of Horizon.UpstreamTrust.
+var upstreamTexts = map[Trust]string{
+	TrustUnknown:   "horizon.upstream_open",
+	TrustNotified:  "horizon.upstream_asked",
+	TrustConfirmed: "horizon.upstream_ended",
+	TrustRevoked:   "horizon.upstream_refused",
 }
 
 // horizonTexts returns the texts of a horizon. until returns the text for the end of a duration; expiring is the text
 // for the apps of Expiring.
 func (l *locale) horizonTexts(h Horizon, until func(time.Duration) Text, expiring Text) HorizonTexts {
 	t := HorizonTexts{OP: until(h.OP), Tokens: until(h.Tokens), Clients: l.clientsText(h, expiring)}
+	if len(h.Upstreams) > 0 {
+		t.Upstream = l.text(upstreamTexts[h.UpstreamTrust], "Provider", l.list(h.Upstreams))
+	}
 	if n := len(h.Unknown); n > 0 {
 		t.Note = l.text("horizon.unknown_apps", "Count", n, "Apps", h.Unknown)
 		if h.Notifying > 0 {

@@ -44,6 +44,9 @@ func (p *program) doctorCommand() *cobra.Command {
 			for _, c := range diagnosis.Clients {
 				count += len(c.Problems)
 			}
+			for _, u := range diagnosis.Upstreams {
+				count += len(u.Problems)
+			}
 			return &exitError{code: exitFailed, err: fmt.Errorf("%s found", pluralize(count, "problem"))}
 		},
 	}
@@ -78,6 +81,9 @@ func (p *program) showDiagnosis(d admin.Diagnosis) error {
 			return err
 		}
 	}
+	if err := p.showUpstreams(d.Upstreams); err != nil {
+		return err
+	}
 	problems := slices.Clone(d.Problems)
 	for _, c := range d.Clients {
 		for _, problem := range c.Problems {
@@ -85,6 +91,14 @@ func (p *program) showDiagnosis(d admin.Diagnosis) error {
 		}
 	}
 	var notes []string
+	for _, u := range d.Upstreams {
+		for _, problem := range u.Problems {
+			problems = append(problems, u.Upstream+": "+problem)
+		}
+		for _, note := range u.Notes {
+			notes = append(notes, u.Upstream+": "+note)
+		}
+	}
 	for _, c := range d.Clients {
 		for _, note := range c.Notes {
 			notes = append(notes, c.Client+": "+note)
@@ -108,6 +122,28 @@ func (p *program) showDiagnosis(d admin.Diagnosis) error {
 		fmt.Fprintln(p.stdout, "- "+terminal.Sanitize(problem))
 	}
 	return nil
+}
+
+// showUpstreams prints how logouts travel between the upstreams and Curfew, and how long a chain of providers trusts a
+// session after a lost notification.
+func (p *program) showUpstreams(upstreams []admin.UpstreamDiagnosis) error {
+	if len(upstreams) == 0 {
+		return nil
+	}
+	rows := make([][]string, len(upstreams))
+	for i, u := range upstreams {
+		channels := strings.Join(u.Channels, ", ")
+		if !u.Probed {
+			channels = "not asked"
+		}
+		chain := formatRemaining(u.Chain)
+		if len(u.Unknown) > 0 {
+			chain += "; unknown: " + strings.Join(u.Unknown, ", ")
+		}
+		rows[i] = []string{u.Upstream, channels, formatRemaining(u.Session), chain}
+	}
+	fmt.Fprintln(p.stdout)
+	return p.printTable([]string{"upstream", "announces", "session here remains", "whole chain remains"}, rows)
 }
 
 func yesNo(b bool) string {

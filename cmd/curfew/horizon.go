@@ -11,14 +11,34 @@ import (
 )
 
 // horizonFields returns a line for each of the three parts of a trust horizon, and one for offline access. The parts
-// are not merged, because they are about different kinds of trust.
+// are not merged, because they are about different kinds of trust. A session that came from an upstream has two more:
+// the session there, and the bound over the whole chain.
 func horizonFields(e logout.Estimate) [][2]string {
-	return [][2]string{
+	fields := [][2]string{
 		{"op", formatHorizonPart(e.OP, e.At)},
 		{"tokens", formatHorizonPart(e.Tokens, e.At)},
 		{"clients", formatHorizonPart(e.Clients, e.At)},
 		{"offline access remains at", strings.Join(e.Offline, ", ")},
 	}
+	if e.Upstream.Entries > 0 {
+		fields = append(fields, [2]string{"upstream", formatHorizonPart(e.Upstream, e.At)})
+	}
+	if e.Chain != nil {
+		fields = append(fields, [2]string{"chain of providers", formatChain(*e.Chain)})
+	}
+	return fields
+}
+
+// formatChain says when the session here and everything after it in a chain of providers ends at the latest.
+func formatChain(c logout.ChainHorizon) string {
+	text := fmt.Sprintf(
+		"over by %s, because the session here ends by %s (%s)",
+		formatTime(c.ExpiresAt), formatTime(c.SessionEndsAt), c.BoundBy,
+	)
+	if len(c.UnknownNames) > 0 {
+		text += fmt.Sprintf("; except %s: unknown", strings.Join(c.UnknownNames, ", "))
+	}
+	return text
 }
 
 // formatHorizonPart returns the counts of entries in one part of the horizon at a time: those that are over, those that

@@ -207,7 +207,7 @@ func (h *Handler) reportPage(report storage.Report) templates.ReportPage {
 		SignedIn:      report.AuthTime,
 		Ended:         report.EndedAt,
 		Reason:        string(report.Cause.Reason),
-		Horizon:       logoutview.ReportHorizon(report, now),
+		Horizon:       logoutview.ReportHorizon(report, h.Upstreams, now),
 		Entries:       logoutview.ReportEntries(report, now),
 		AccessOnly:    !coversSession(report),
 		StatusJSONURL: reportURL + "/status.json",

@@ -97,7 +97,7 @@ func (h *Handler) horizon(
 	if err != nil {
 		return nil, err
 	}
-	pageHorizon := logoutview.PageHorizon(estimate)
+	pageHorizon := logoutview.PageHorizon(estimate, h.Upstreams)
 	return &pageHorizon, nil
 }
 

@@ -26,6 +26,7 @@ import (
 	"github.com/curfew-id/curfew/provider/keys"
 	"github.com/curfew-id/curfew/provider/password"
 	"github.com/curfew-id/curfew/provider/register"
+	"github.com/curfew-id/curfew/provider/upstream"
 	"github.com/curfew-id/curfew/provider/web"
 	"github.com/curfew-id/curfew/storage"
 )
@@ -125,6 +126,7 @@ type Config struct {
 	Registrar      Registrar
 	Egress         Egress
 	Outbox         Outbox
+	Upstreams      upstream.Set
 	ResetURL       func(secret string) string // the URL of a password reset link with this secret
 
 	MaxTrustHorizon time.Duration // 0: no limit

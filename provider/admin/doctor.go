@@ -22,6 +22,8 @@ type Diagnosis struct {
 	Healthy  bool              `json:"healthy"` // no problem was found
 	Problems []string          `json:"problems,omitempty"`
 	Clients  []ClientDiagnosis `json:"clients"`
+
+	Upstreams []UpstreamDiagnosis `json:"upstreams,omitempty"`
 }
 
 // ClientDiagnosis says how Curfew can notify one client of a logout, and how long the client may trust a session that
@@ -100,6 +102,7 @@ func (a *api) diagnose(w http.ResponseWriter, r *http.Request) error {
 		for _, u := range unreachable {
 			d.Problems = append(d.Problems, u.Problem())
 		}
+		d.Upstreams = a.diagnoseUpstreams(ctx, clients, probe)
 	}
 	never, err := a.neverSignedIn(ctx, clients)
 	if err != nil {
@@ -118,6 +121,9 @@ func (a *api) diagnose(w http.ResponseWriter, r *http.Request) error {
 	d.Healthy = len(d.Problems) == 0
 	for _, c := range d.Clients {
 		d.Healthy = d.Healthy && len(c.Problems) == 0
+	}
+	for _, u := range d.Upstreams {
+		d.Healthy = d.Healthy && len(u.Problems) == 0
 	}
 	return writeJSON(w, http.StatusOK, d)
 }

@@ -15,6 +15,9 @@ import (
 func ReportEntries(report storage.Report, now time.Time) []templates.Entry {
 	entries := make([]templates.Entry, 0, len(report.Entries))
 	for _, entry := range report.Entries {
+		if entry.Kind == logout.KindUpstreamSession { // Horizon.Upstream shows it
+			continue
+		}
 		entries = append(entries, pageEntry(logout.EntryAt(entry, now)))
 	}
 	return entries

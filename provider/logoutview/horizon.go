@@ -3,23 +3,25 @@ package logoutview
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/curfew-id/curfew/logout"
+	"github.com/curfew-id/curfew/provider/upstream"
 	"github.com/curfew-id/curfew/storage"
 	"github.com/curfew-id/curfew/templates"
 )
 
 // PageHorizon converts a trust horizon to the form that pages show: durations, counts, and the names of the apps whose
 // trust has no known end.
-func PageHorizon(estimate logout.Estimate) templates.Horizon {
+func PageHorizon(estimate logout.Estimate, upstreams upstream.Set) templates.Horizon {
 	confirmed := 0
 	for _, entry := range estimate.Entries {
 		if entry.Kind == logout.KindClientSession && entry.Trust == storage.TrustConfirmed {
 			confirmed++
 		}
 	}
-	return templates.Horizon{
+	horizon := templates.Horizon{
 		Tokens:    estimate.Tokens.Remaining(estimate.At),
 		Expiring:  estimate.Clients.Expiring,
 		Clients:   estimate.Clients.Remaining(estimate.At),
@@ -28,11 +30,42 @@ func PageHorizon(estimate logout.Estimate) templates.Horizon {
 		Unknown:   estimate.Clients.UnknownNames,
 		Notifying: estimate.Clients.Notifying,
 	}
+	addUpstreams(&horizon, estimate, upstreams)
+	return horizon
+}
+
+// addUpstreams adds the sessions at upstreams, and the horizon over the chain of providers.
+func addUpstreams(horizon *templates.Horizon, estimate logout.Estimate, upstreams upstream.Set) {
+	leastCertain := storage.TrustRevoked
+	for _, entry := range estimate.Entries {
+		if entry.Kind != logout.KindUpstreamSession {
+			continue
+		}
+		name := entry.Name
+		if p := upstreams.Find(entry.Name); p != nil {
+			name = p.Name
+		}
+		if !slices.Contains(horizon.Upstreams, name) {
+			horizon.Upstreams = append(horizon.Upstreams, name)
+		}
+		if logout.LessCertain(entry.Trust, leastCertain) {
+			leastCertain = entry.Trust
+		}
+	}
+	horizon.UpstreamTrust = templates.Trust(leastCertain)
+	if chain := estimate.Chain; chain != nil {
+		horizon.Chain = chain.ExpiresAt.Sub(estimate.At)
+		horizon.ChainUnknown = len(chain.UnknownNames) > 0
+	}
 }
 
 // ReportHorizon returns the trust horizon of an ended session, measured from the time at which it ended.
-func ReportHorizon(report storage.Report, now time.Time) templates.Horizon {
-	horizon := PageHorizon(logout.AssessReport(report, now))
+func ReportHorizon(report storage.Report, upstreams upstream.Set, now time.Time) templates.Horizon {
+	estimate := logout.AssessReport(report, now)
+	horizon := PageHorizon(estimate, upstreams)
+	if estimate.Chain != nil {
+		horizon.Chain = estimate.Chain.ExpiresAt.Sub(report.EndedAt)
+	}
 	for _, entry := range report.Entries {
 		if entry.Trust != storage.TrustExpiring {
 			continue

@@ -13,7 +13,12 @@ func TestClientSessionThatRanOutIsNotCountedAsConfirmed(t *testing.T) {
 	r := storage.Report{
 		EndedAt: at,
 		Entries: []storage.ReportEntry{
-			{Kind: logout.KindClientSession, Client: "a", Trust: storage.TrustConfirmed, Delivery: storage.DeliveryDone},
+			{
+				Kind:     logout.KindClientSession,
+				Client:   "a",
+				Trust:    storage.TrustConfirmed,
+				Delivery: storage.DeliveryDone,
+			},
 			{
 				Kind:      logout.KindClientSession,
 				Client:    "b",
@@ -24,7 +29,7 @@ func TestClientSessionThatRanOutIsNotCountedAsConfirmed(t *testing.T) {
 		},
 	}
 	for after, want := range map[time.Duration][3]int{time.Second: {1, 1, 0}, time.Hour: {1, 0, 1}} {
-		h := ReportHorizon(r, at.Add(after))
+		h := ReportHorizon(r, nil, at.Add(after))
 		if got := [3]int{h.Confirmed, h.Expiring, h.Over}; got != want {
 			t.Errorf("after %v: got %v confirmed, expiring, over; want %v", after, got, want)
 		}

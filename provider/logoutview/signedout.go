@@ -30,6 +30,7 @@ type signOutResult struct {
 	OfflineClients []string            `json:"o,omitempty"` // names of the clients that keep offline access
 	Frames         []frameRef          `json:"f,omitempty"` // front-channel logout
 	Upstream       *upstreamRef        `json:"u,omitempty"` // the session there may be ended too
+	SentUpstream   string              `json:"v,omitempty"` // SessionHash of the session whose user went there to end it
 }
 
 // frameRef identifies the front-channel iframe of one client session.

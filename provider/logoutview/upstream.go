@@ -1,8 +1,11 @@
 package logoutview
 
 import (
+	"log/slog"
 	"net/http"
+	"time"
 
+	"github.com/curfew-id/curfew/logout"
 	"github.com/curfew-id/curfew/provider/policy"
 	"github.com/curfew-id/curfew/provider/upstream"
 	"github.com/curfew-id/curfew/provider/web"
@@ -17,6 +20,7 @@ import (
 type upstreamRef struct {
 	Session storage.UpstreamSession `json:"s"`
 	IDToken []byte                  `json:"t"` // Session.IDToken
+	Ended   string                  `json:"e"` // storage.SessionHash of the session here
 }
 
 // session returns the session at the upstream.
@@ -36,7 +40,11 @@ func (h *Handler) upstreamOf(l Logout) (*upstream.Provider, *upstreamRef) {
 	if p == nil || p.Issuer != l.Session.Upstream.Issuer || p.Logout == policy.UpstreamLogoutNever {
 		return nil, nil
 	}
-	return p, &upstreamRef{Session: l.Session.Upstream, IDToken: l.Session.Upstream.IDToken}
+	return p, &upstreamRef{
+		Session: l.Session.Upstream,
+		IDToken: l.Session.Upstream.IDToken,
+		Ended:   storage.SessionHash(l.Session.ID),
+	}
 }
 
 // upstreamLogoutURL returns the URL that ends the session at the upstream and leads back to the signed-out page of
@@ -48,6 +56,7 @@ func (h *Handler) upstreamLogoutURL(
 	result signOutResult,
 ) (string, error) {
 	session := result.Upstream.session()
+	result.SentUpstream = result.Upstream.Ended
 	result.Upstream = nil // once is enough
 	state, err := h.Site.SealInteraction(w, r, purposeStatus, result, statusLifetime)
 	if err != nil {
@@ -93,8 +102,23 @@ func (h *Handler) ReturnFromUpstream(w http.ResponseWriter, r *http.Request) err
 		h.RenderNoSession(w, r, nil, ReturnTarget{})
 		return nil
 	}
+	if err := h.recordReturn(r, result); err != nil { // the report shows that session as unknown
+		h.Site.Logger().LogAttrs(r.Context(), web.ErrorLevel(r.Context()), "record the return from an upstream",
+			slog.Any("err", err))
+	}
 	web.Redirect(w, h.Site.Path("/signed-out/"+state))
 	return nil
+}
+
+// recordReturn marks in the report of this browser's session that its user came back from the upstream's logout.
+func (h *Handler) recordReturn(r *http.Request, result signOutResult) error {
+	mark := logout.MarkUpstreamNotified(r.PathValue("upstream"), h.Site.Now())
+	filter := storage.ReportFilter{Cause: result.CauseID, At: time.UnixMilli(result.EndedAt)}
+	return h.updateReports(r.Context(), filter, func(report *storage.Report) {
+		if report.Session == result.SentUpstream {
+			mark(report)
+		}
+	})
 }
 
 // offerUpstream adds the link that ends the session at the upstream. While the user decides, the page does not go on by

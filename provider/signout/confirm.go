@@ -112,7 +112,7 @@ func (h *Handler) choices(
 		if err != nil {
 			return nil, err
 		}
-		horizon := logoutview.PageHorizon(estimate)
+		horizon := logoutview.PageHorizon(estimate, h.View.Upstreams)
 		choice.Preview = &horizon
 		choices = append(choices, choice)
 	}

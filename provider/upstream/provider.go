@@ -51,6 +51,10 @@ type metadata struct {
 	JWKSURI               string `json:"jwks_uri"`
 	EndSessionEndpoint    string `json:"end_session_endpoint"`
 	IssParameter          bool   `json:"authorization_response_iss_parameter_supported"` // RFC 9207 §3
+	BackchannelLogout     bool   `json:"backchannel_logout_supported"`
+	BackchannelSID        bool   `json:"backchannel_logout_session_supported"`
+	FrontchannelLogout    bool   `json:"frontchannel_logout_supported"`
+	FrontchannelSID       bool   `json:"frontchannel_logout_session_supported"`
 }
 
 const (

@@ -264,6 +264,14 @@ var causes = []terminationCause{
 	{"logout at another provider: this account", storage.ReasonUpstreamLogout, upstreamSessionEnded, sessionClients,
 		func(h *scenario) { h.mustPostLogoutToken(map[string]any{"sub": upstreamSubject}) }, nil},
 	{
+		"re-check at another provider refused",
+		storage.ReasonUpstreamRecheck,
+		upstreamSessionEnded,
+		sessionClients,
+		func(h *scenario) { h.mustRefuseRecheck() },
+		func(c *provider.Config) { c.Upstreams[0].Recheck = upstreamExpiry },
+	},
+	{
 		"session at another provider expires",
 		storage.ReasonUpstreamExpired,
 		"x.x xp x xxx x ++ x+ x ++",

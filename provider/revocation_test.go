@@ -34,7 +34,11 @@ func (c terminationCause) letters() []rune { return []rune(strings.ReplaceAll(c.
 // signInOptions returns how alice signs in on the laptop, unless the cause needs nothing special.
 func (c terminationCause) signInOptions() signInOptions {
 	expires := c.reason == storage.ReasonUpstreamExpired
-	fromUpstream := expires || c.reason == storage.ReasonUpstreamLogout || c.reason == storage.ReasonUnlinked
+	fromUpstream := expires || slices.Contains([]storage.Reason{
+		storage.ReasonUpstreamLogout,
+		storage.ReasonUpstreamRecheck,
+		storage.ReasonUnlinked,
+	}, c.reason)
 	return signInOptions{upstream: fromUpstream, upstreamExpires: expires}
 }
 
@@ -174,6 +178,7 @@ func TestEveryReasonIsInTheTable(t *testing.T) {
 		storage.ReasonClientChanged,
 		storage.ReasonUpstreamLogout,
 		storage.ReasonUpstreamExpired,
+		storage.ReasonUpstreamRecheck,
 		storage.ReasonUnlinked,
 		storage.ReasonGroupLeft,
 		storage.ReasonRestore,

@@ -130,3 +130,22 @@ func (h *scenario) mustPostLogoutToken(more map[string]any) {
 		h.t.Fatalf("got %d %s for a logout token, want 200", p.Status, p.Body)
 	}
 }
+
+// mustRefuseRecheck opens an app on the laptop after the interval of re-checks. The other provider answers the silent
+// request with login_required (Core §3.1.2.6).
+func (h *scenario) mustRefuseRecheck() {
+	h.t.Helper()
+	time.Sleep(upstreamExpiry)
+	p := h.laptop.Do(
+		http.MethodGet,
+		providertest.AuthorizeURL("ledger"),
+		nil,
+		http.Header{"Sec-Fetch-Dest": {"document"}},
+	)
+	request, err := url.Parse(p.Header.Get("Location"))
+	if err != nil || request.Host != "up.example" || request.Query().Get("prompt") != "none" {
+		h.t.Fatalf("got %d to %q, want a silent request to the other provider", p.Status, p.Header.Get("Location"))
+	}
+	response := url.Values{"state": request.Query()["state"], "error": {"login_required"}}
+	h.laptop.Get("/upstream/up/callback?" + response.Encode())
+}

@@ -34,6 +34,7 @@ const (
 	ReasonOfflineAccessEnded Reason = "offline_access_ended" // only offline access was ended
 	ReasonUpstreamLogout     Reason = "upstream_logout"      // the upstream of the session said that its session is over
 	ReasonUpstreamExpired    Reason = "upstream_expiry"      // session_expiry of the upstream has passed
+	ReasonUpstreamRecheck    Reason = "upstream_recheck"     // the upstream refused a silent check of the session
 	ReasonUnlinked           Reason = "unlinked"             // the user unlinked the upstream account of the session
 	ReasonGroupLeft          Reason = "group_left"           // the user left a group that the client admits
 	ReasonRestore            Reason = "restore"              // the store was restored from a backup

@@ -14,6 +14,7 @@ type UpstreamSession struct {
 	Subject  string    `json:"sub"`                 // the user's sub at the upstream
 	SID      string    `json:"sid,omitempty"`       // in the ID token (Back-Channel Logout 1.0 §2.1); empty: none
 	Expires  time.Time `json:"expires_at,omitzero"` // session_expiry in the ID token; zero: not known
+	Checked  time.Time `json:"checked_at,omitzero"` // when the upstream last said that the user is signed in there
 	IDToken  []byte    `json:"-"`                   // encrypted; the id_token_hint for a logout at the upstream
 }
 

@@ -73,6 +73,7 @@ var reasonTexts = map[string]string{
 	"offline_access_ended": "reason.offline_access_ended",
 	"upstream_logout":      "reason.upstream_logout",
 	"upstream_expiry":      "reason.upstream_expiry",
+	"upstream_recheck":     "reason.upstream_recheck",
 	"unlinked":             "reason.unlinked",
 	"group_left":           "reason.group_left",
 	"restore":              "reason.restore",

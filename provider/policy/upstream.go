@@ -1,5 +1,7 @@
 package policy
 
+import "time"
+
 // The values of Upstream.CreateUsers.
 const (
 	CreateUsersOff     = "off"
@@ -34,4 +36,6 @@ type Upstream struct {
 	AMR        []string          `json:"amr"`           // the amr values of the upstream that count
 	Logout     string            `json:"logout"`        // ask, always, never
 	IDTokenAlg []string          `json:"id_token_algs"` // accepted signature algorithms
+	Recheck    time.Duration     `json:"-"`             // how often a session is checked there; 0: never
+	RecheckKey string            `json:"recheck"`       // Recheck as the configuration writes it
 }

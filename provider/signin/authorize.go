@@ -31,6 +31,9 @@ func (h *Handler) Authorize(w http.ResponseWriter, r *http.Request) error {
 	if !signedIn {
 		return h.proceed(w, r, &req, nil)
 	}
+	if p := h.recheckDue(r, session); p != nil {
+		return h.redirectToRecheck(w, r, &req, p, session)
+	}
 	return h.proceed(w, r, &req, &session)
 }
 

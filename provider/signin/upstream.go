@@ -70,17 +70,10 @@ func (h *Handler) redirectToUpstream(
 		return h.showUpstreamProblem(w, r, req, p, errUpstreamCycle)
 	}
 	flow := p.NewFlow(force)
-	next := req.interaction
-	next.First = nil
-	next.Method = ""
-	next.MethodState = nil
-	next.Problem = nil
-	next.Flow = &flow
-	interactionID, err := h.Site.SealInteraction(w, r, purposeUpstream(p), next, upstreamLifetime)
+	state, err := h.sealForUpstream(w, r, req, p, flow)
 	if err != nil {
 		return h.answerError(w, r, req, err)
 	}
-	state := h.Site.UpstreamState(w, interactionID, upstreamLifetime)
 	loginHint := req.LoginHint
 	if req.UseOtherAccount {
 		loginHint = ""
@@ -91,6 +84,27 @@ func (h *Handler) redirectToUpstream(
 	}
 	web.Redirect(w, target)
 	return nil
+}
+
+// sealForUpstream returns the state parameter that carries the request to the upstream and back.
+func (h *Handler) sealForUpstream(
+	w http.ResponseWriter,
+	r *http.Request,
+	req *authRequest,
+	p *upstream.Provider,
+	flow upstream.Flow,
+) (string, error) {
+	next := req.interaction
+	next.First = nil
+	next.Method = ""
+	next.MethodState = nil
+	next.Problem = nil
+	next.Flow = &flow
+	interactionID, err := h.Site.SealInteraction(w, r, purposeUpstream(p), next, upstreamLifetime)
+	if err != nil {
+		return "", err
+	}
+	return h.Site.UpstreamState(w, interactionID, upstreamLifetime), nil
 }
 
 // route returns the upstream to which Curfew redirects at once because of the hints in a request, or nil. It returns
@@ -134,6 +148,9 @@ func (h *Handler) UpstreamCallback(w http.ResponseWriter, r *http.Request) error
 	var current *storage.Session
 	if signedIn {
 		current = &session
+	}
+	if flow.Session != "" {
+		return h.finishRecheck(w, r, req, p, flow, response, current)
 	}
 	step, err := h.nextStep(r, req, current)
 	if err != nil {

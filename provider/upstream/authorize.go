@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/curfew-id/curfew/provider/keys"
+	"github.com/curfew-id/curfew/storage"
 )
 
 // The paths that an upstream calls or redirects to. {upstream} is the id of the upstream.
@@ -30,6 +31,7 @@ type Flow struct {
 	Verifier string `json:"v"`           // PKCE (RFC 7636 §4.1)
 	Force    bool   `json:"f,omitempty"` // the upstream must authenticate the user again (prompt=login)
 	Started  int64  `json:"s"`           // Unix milliseconds
+	Session  string `json:"r,omitempty"` // of a silent check: the storage.SessionID that is checked
 }
 
 // NewFlow returns the values for a new authorization request. With force the upstream must authenticate the user again.
@@ -40,6 +42,37 @@ func (p *Provider) NewFlow(force bool) Flow {
 		Force:    force,
 		Started:  p.Now().UnixMilli(),
 	}
+}
+
+// NewSilentFlow returns the values for a silent check of a session (prompt=none).
+func (p *Provider) NewSilentFlow(session string) Flow {
+	flow := p.NewFlow(false)
+	flow.Session = session
+	return flow
+}
+
+// maxHint is the maximum length of an id_token_hint in a URL, in bytes. Longer ones are left out: the parameter is only
+// recommended with prompt=none (Core §3.1.2.1).
+const maxHint = 3000
+
+// SilentURL returns the URL of an authorization request that shows no page. The hint lets the upstream refuse if
+// another user is signed in there. The error is ErrUnavailable.
+func (p *Provider) SilentURL(
+	ctx context.Context,
+	flow Flow,
+	state string,
+	session storage.UpstreamSession,
+) (string, error) {
+	target, err := p.AuthorizationURL(ctx, flow, state, "")
+	if err != nil {
+		return "", err
+	}
+	q := url.Values{"prompt": {"none"}}
+	hint, err := p.Keys.UnwrapIDToken(session.Issuer, session.Subject, session.IDToken)
+	if err == nil && len(hint) <= maxHint {
+		q.Set("id_token_hint", string(hint))
+	}
+	return withQuery(target, q), nil
 }
 
 // AuthorizationURL returns the URL of the authorization request (Core §3.1.2.1). loginHint may be empty. The error is

@@ -196,6 +196,8 @@ type visitor struct {
 	http  *http.Client
 	nodes []*node
 	steps []string // the URLs that it opened
+
+	isFrame bool // it opens them in a frame
 }
 
 func newVisitor(t *testing.T, nodes []*node) *visitor {
@@ -231,6 +233,9 @@ func (v *visitor) do(method, target string, form url.Values) providertest.Page {
 		if form != nil {
 			r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 			r.Header.Set("Sec-Fetch-Site", "same-origin")
+		}
+		if !v.isFrame {
+			r.Header.Set("Sec-Fetch-Dest", "document")
 		}
 		response, err := v.http.Do(r)
 		if err != nil {

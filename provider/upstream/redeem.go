@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -32,9 +33,16 @@ type Account struct {
 type RefusedError struct {
 	Reason    string
 	Cancelled bool // the upstream answered access_denied
+	SignedOut bool // the upstream answered prompt=none by an error that says that the user must act (Core §3.1.2.6)
 }
 
 func (e *RefusedError) Error() string { return e.Reason }
+
+// silentRefusals are the errors of a silent check after which the user is no longer signed in at the upstream, or may
+// no longer use this client there without a new decision (Core §3.1.2.6, RFC 6749 §4.1.2.1).
+var silentRefusals = []string{
+	"login_required", "interaction_required", "account_selection_required", "consent_required", "access_denied",
+}
 
 // refused returns a RefusedError.
 func refused(format string, args ...any) error {
@@ -61,6 +69,7 @@ func (p *Provider) Redeem(ctx context.Context, flow Flow, response url.Values) (
 		return Account{}, &RefusedError{
 			Reason:    fmt.Sprintf("the upstream answered %.100q: %.200q", code, response.Get("error_description")),
 			Cancelled: code == "access_denied",
+			SignedOut: slices.Contains(silentRefusals, code),
 		}
 	}
 	if response.Get("code") == "" {
@@ -189,6 +198,7 @@ func (p *Provider) account(flow Flow, token *oidc.IDToken, raw string) (Account,
 			Subject:  token.Subject,
 			SID:      claims.SID,
 			Expires:  sessionExpiry,
+			Checked:  now.UTC().Truncate(time.Millisecond),
 			IDToken:  wrapped,
 		},
 		Claims:   all,

@@ -53,6 +53,7 @@ func (f *recordCodec) upstreamSession(field protowire.Number, r *storage.Upstrea
 	text(f, 4, &r.SID)
 	f.time(5, &r.Expires)
 	f.bytes(6, &r.IDToken)
+	f.time(7, &r.Checked)
 	f.leave(outer, body)
 }
 

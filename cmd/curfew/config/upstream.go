@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/curfew-id/curfew/provider/authn"
 	"github.com/curfew-id/curfew/provider/filemode"
@@ -53,11 +54,25 @@ func (l *loader) checkUpstreams() {
 			l.addUpstreamProblem(u, "issuer", "is that of %s too; an issuer has one upstream", other)
 		}
 		issuers[u.Issuer] = id
+		if u.RecheckKey != "" {
+			var err error
+			if u.Recheck, err = ParseDuration(u.RecheckKey); err != nil || u.Recheck < minRecheck {
+				l.addUpstreamProblem(
+					u,
+					"recheck",
+					"must be a duration of at least 1m, such as 15m, not %q",
+					u.RecheckKey,
+				)
+			}
+		}
 		l.checkUpstream(u)
 		u.Secret = l.upstreamSecret(u)
 		l.config.upstreams = append(l.config.upstreams, u)
 	}
 }
+
+// minRecheck is the shortest interval of silent checks: each one takes the browser to the upstream and back.
+const minRecheck = time.Minute
 
 // addUpstreamProblem adds a problem of one upstream.
 func (l *loader) addUpstreamProblem(u policy.Upstream, key, format string, args ...any) {

@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 // mustLoadUpstreams loads a configuration with this text of the setting upstreams. acme.secret is beside it.
@@ -26,7 +27,7 @@ func mustLoadUpstreams(t *testing.T, upstreams string) (*Config, error) {
 func TestUpstreamsAreReadWithTheirSecrets(t *testing.T) {
 	c, err := mustLoadUpstreams(t, `
   school: {issuer: https://school.example, client_id: c, auth: private_key_jwt, acr: {high: mfa}}
-  acme: {name: Acme, issuer: https://acme.example, client_id: c, secret_file: acme.secret}
+  acme: {name: Acme, issuer: https://acme.example, client_id: c, secret_file: acme.secret, recheck: 15m}
 `)
 	if err != nil {
 		t.Fatal(err)
@@ -34,6 +35,9 @@ func TestUpstreamsAreReadWithTheirSecrets(t *testing.T) {
 	list := c.UpstreamProviders()
 	if len(list) != 2 || list[0].ID != "acme" || list[0].Secret != "hush" || list[0].Logout != "ask" {
 		t.Fatalf("got %+v, want acme with its secret and its defaults first", list)
+	}
+	if list[0].Recheck != 15*time.Minute || list[1].Recheck != 0 {
+		t.Errorf("got checks every %v and %v, want 15m and none", list[0].Recheck, list[1].Recheck)
 	}
 	if school := list[1]; school.Name != "school" || school.Secret != "" || school.ACR["high"] != "mfa" {
 		t.Errorf("got %+v, want school with its mapping", school)
@@ -55,6 +59,7 @@ func TestProblemsOfUpstreamsNameTheUpstreamAndTheKey(t *testing.T) {
 		`acme: {issuer: https://a.example, client_id: c, secret_file: acme.secret, id_token_algs: [none]}`: "acme.id_token_algs: must be one of",
 		`acme: {issuer: https://a.example, client_id: c, secret_file: acme.secret, scopes: [email]}`:       "must contain openid",
 		`acme: {issuer: https://a.example, client_id: c, secret_file: acme.secret, create_users: domains}`: "needs domains",
+		`acme: {issuer: https://a.example, client_id: c, secret_file: acme.secret, recheck: 5s}`:           "acme.recheck: must be",
 		`acme: {issuer: https://a.example, client_id: c, secret_file: acme.secret, colour: red}`:           `unknown field "colour"`,
 	} {
 		_, err := mustLoadUpstreams(t, "  "+settings+"\n")

@@ -9,7 +9,8 @@ import (
 )
 
 // reportEntries returns the entries of a report. Each client of the termination has up to three: its client session,
-// its access tokens, and its offline access. A session that came from an upstream has one for the session there. For enforcedBy see [Plan].
+// its access tokens, and its offline access. A session that came from an upstream has one for the session there.
+// For enforcedBy see [Plan].
 func reportEntries(t storage.Termination, lifetimes Lifetimes, enforcedBy time.Time) []storage.ReportEntry {
 	entries := []storage.ReportEntry{}
 	for _, cs := range t.Session.ClientSessions {

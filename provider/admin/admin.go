@@ -1,7 +1,7 @@
 // Package admin is the administration of a running provider: a JSON API over HTTP, and the client that the commands
 // use. The API is for a Unix socket that only the operator can open.
 //
-//	curfew user, client, session … ──▶ Client ──▶ admin.sock ──▶ New ──▶ one file for each resource
+//	curfew user, session … ──▶ Client ──▶ admin.sock ──▶ New ──▶ one file for each resource
 //
 // The API does not authenticate its callers: the mode of the socket protects it. Every change writes an audit line by
 // "admin". Terminations go through package logout. One transaction stores a change and ends the sessions. The API

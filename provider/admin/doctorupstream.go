@@ -9,8 +9,8 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// UpstreamDiagnosis says how logouts travel between an upstream and Curfew, and how long anything can stay trusted after
-// a logout there whose notification is lost.
+// UpstreamDiagnosis says how logouts travel between an upstream and Curfew, and how long anything can stay trusted
+// after a logout there whose notification is lost.
 type UpstreamDiagnosis struct {
 	Upstream string     `json:"upstream"` // its id in the configuration
 	Name     string     `json:"name"`

@@ -122,8 +122,8 @@ func (h *Handler) renderReportUnavailable(
 	h.Site.LogRenderError(r, templates.Message(w, page))
 }
 
-// RenderNoSession answers a logout request of a browser without a session (RP-Initiated Logout 1.0 §4). The page offers
-// the return target as a link and does not redirect, because without a hint any site could have chosen it (§3).
+// RenderNoSession answers a logout request of a browser without a session (RP-Initiated Logout 1.0 §4). The page
+// offers the return target as a link and does not redirect, because without a hint any site could have chosen it (§3).
 func (h *Handler) RenderNoSession(w http.ResponseWriter, r *http.Request, app *templates.App, target ReturnTarget) {
 	page := templates.SignedOutPage{
 		Page:        h.Site.Page(r),

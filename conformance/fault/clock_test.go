@@ -46,9 +46,13 @@ func randomStep() time.Duration {
 	return step
 }
 
+// notificationLimit is how late a logout token may be after clock steps: the dispatcher looks for due times that cannot
+// be every 20 s, and this machine may be busy.
+const notificationLimit = 45 * time.Second
+
 // TestNoSessionSurvivesItsEndWhenTheClockIsSet: between any two operations the server's clock is set forwards or
-// back. What was ended stays ended, whatever the clock said when it began. How many clients have no logout token 20 s
-// later is counted: they get it when the clock reaches the time that was set for them.
+// back. What was ended stays ended, whatever the clock said when it began. No logout token waits until a clock that was
+// ahead comes true: the server notices due times that cannot be within notificationLimit.
 func TestNoSessionSurvivesItsEndWhenTheClockIsSet(t *testing.T) {
 	beside(t)
 	var sessions, acknowledged, sent, late int
@@ -84,7 +88,7 @@ func TestNoSessionSurvivesItsEndWhenTheClockIsSet(t *testing.T) {
 		total.revived = append(total.revived, got.revived...)
 		total.doubled = append(total.doubled, got.doubled...)
 		set(0)
-		tokens, _, missing := w.notifyAll([]*crowd{c}, 20*time.Second)
+		tokens, _, missing := w.notifyAll([]*crowd{c}, notificationLimit)
 		sent, late = sent+tokens, late+len(missing)
 		sessions, acknowledged = sessions+w.history.signedIn(), acknowledged+w.history.acknowledged()
 		w.op.Stop()
@@ -92,17 +96,21 @@ func TestNoSessionSurvivesItsEndWhenTheClockIsSet(t *testing.T) {
 	if len(total.revived)+len(total.doubled) > 0 {
 		t.Errorf("got %s", total.examples())
 	}
+	if late > 0 {
+		t.Errorf("%d clients got no logout token within %s", late, notificationLimit)
+	}
 	// A session that a step forwards has expired is refused rightly: lost is not counted here.
 	row(
 		t,
 		"clock steps of 1 s to 10 d under load",
-		"%d rounds; %d sessions, %d requests acknowledged; survivors of an end %d, codes redeemed twice %d; %d logout tokens within 20 s, %d later",
+		"%d rounds; %d sessions, %d requests acknowledged; survivors of an end %d, codes redeemed twice %d; %d logout tokens within %s, %d later",
 		n,
 		sessions,
 		acknowledged,
 		len(total.revived),
 		len(total.doubled),
 		sent,
+		notificationLimit,
 		late,
 	)
 }

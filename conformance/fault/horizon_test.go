@@ -75,8 +75,19 @@ func compareHorizons(t *testing.T, scenario string) {
 	for w.history.accepted("introspection") < n { // the resource servers keep answers when the sessions end
 		time.Sleep(5 * time.Millisecond)
 	}
+	var sessions []int
+	for _, h := range tracked {
+		sessions = append(sessions, h.visitor.session)
+	}
+	answered := make(chan struct{})
 	go func() {
-		_, _ = w.admin(http.MethodPost, bulkLogoutPath, allUsers) // it has no answer if the server is killed
+		defer close(answered)
+		w.history.recordAll(sessions, "the bulk logout", func() result {
+			if _, err := w.admin(http.MethodPost, bulkLogoutPath, allUsers); err != nil {
+				return unknown // the server was killed
+			}
+			return accepted
+		})
 	}()
 	if scenario == "slow commits, killed after the first" {
 		w.awaitFirstRefusal(tracked)
@@ -86,8 +97,16 @@ func compareHorizons(t *testing.T, scenario string) {
 		speedUp = slowDown()
 	}
 	asking.Wait()
+	<-answered
 	w.mustFinishBulkLogout()
 	speedUp()
+	for _, h := range tracked {
+		h.visitor.look()
+	}
+	got := w.history.check()
+	if !got.ok() {
+		t.Errorf("got %v: %s", got, got.examples())
+	}
 	published := w.mustReports()
 	margins := map[string][]time.Duration{}
 	for _, h := range tracked {
@@ -132,8 +151,9 @@ func compareHorizons(t *testing.T, scenario string) {
 	row(
 		t,
 		"published − observed horizon, "+scenario,
-		"%d sessions; %d cached introspection answers: %.2f s (least), %.2f s (median), %d answers took over 1 s; %d JWTs and sessions with a bound: %.2f s (least), %.2f s (median)",
+		"%d sessions; %v; %d cached introspection answers: %.2f s (least), %.2f s (median), %d answers took over 1 s; %d JWTs and sessions with a bound: %.2f s (least), %.2f s (median)",
 		n,
+		got,
 		len(cached),
 		cached[0].Seconds(),
 		cached[len(cached)/2].Seconds(),

@@ -30,7 +30,7 @@ func TestFailedSyncIsNeverAcknowledged(t *testing.T) {
 // no answer takes longer than a request may, however many writes it makes.
 func TestSlowSyncIsNeverAcknowledgedEarly(t *testing.T) {
 	beside(t)
-	failSyncs(t, "slow sync (+1.5 s) under load", func() string { return "delay_exit=1500000" }, 1, 10)
+	failSyncs(t, "slow sync (+1.5 s) under load", func() string { return "delay_exit=1500000" }, 1, 20)
 }
 
 func failSyncs(t *testing.T, name string, fault func() string, short, long int) {

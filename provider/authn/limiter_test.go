@@ -17,7 +17,7 @@ import (
 
 var start = time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
 
-func mustStore(t *testing.T, path string) *bolt.Store {
+func mustStore(t testing.TB, path string) *bolt.Store {
 	t.Helper()
 	store, err := bolt.Open(bolt.Options{Path: path})
 	if err != nil {

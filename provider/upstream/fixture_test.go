@@ -35,7 +35,7 @@ type node struct {
 }
 
 // mustListen returns nodes whose issuers are known, and that are not started.
-func mustListen(t *testing.T, ids ...string) []*node {
+func mustListen(t testing.TB, ids ...string) []*node {
 	t.Helper()
 	var nodes []*node
 	for _, id := range ids {
@@ -50,7 +50,7 @@ func mustListen(t *testing.T, ids ...string) []*node {
 
 // mustStart starts a node. configure changes the settings of its upstreams. By default their
 // verified addresses are trusted, so that alice there is alice here, and other users are created.
-func (n *node) mustStart(t *testing.T, upstreams []*node, configure func(*policy.Upstream)) {
+func (n *node) mustStart(t testing.TB, upstreams []*node, configure func(*policy.Upstream)) {
 	t.Helper()
 	client, err := egress.New(egress.Config{Allow: []string{"127.0.0.1"}})
 	if err != nil {
@@ -116,7 +116,7 @@ func (n *node) mustAddDownstream(down *node, change func(*storage.Metadata)) {
 }
 
 // mustChain starts nodes, each with the one before as its upstream.
-func mustChain(t *testing.T, ids ...string) []*node {
+func mustChain(t testing.TB, ids ...string) []*node {
 	t.Helper()
 	nodes := mustListen(t, ids...)
 	for i, n := range nodes {
@@ -138,7 +138,7 @@ type app struct {
 }
 
 // mustAddApp starts an app and registers it at a node.
-func (n *node) mustAddApp(t *testing.T, id string) *app {
+func (n *node) mustAddApp(t testing.TB, id string) *app {
 	t.Helper()
 	a := &app{id: id, logouts: make(chan map[string]any, 16)}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -166,7 +166,7 @@ func (n *node) mustAddApp(t *testing.T, id string) *app {
 }
 
 // mustBeLoggedOut waits for a logout token with that sid.
-func (a *app) mustBeLoggedOut(t *testing.T, sid any) {
+func (a *app) mustBeLoggedOut(t testing.TB, sid any) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
@@ -181,7 +181,7 @@ func (a *app) mustBeLoggedOut(t *testing.T, sid any) {
 }
 
 // mustNotBeLoggedOut wants no logout token so far.
-func (a *app) mustNotBeLoggedOut(t *testing.T) {
+func (a *app) mustNotBeLoggedOut(t testing.TB) {
 	t.Helper()
 	select {
 	case claims := <-a.logouts:
@@ -192,7 +192,7 @@ func (a *app) mustNotBeLoggedOut(t *testing.T) {
 
 // visitor is a browser that follows redirects as long as they lead to a node.
 type visitor struct {
-	t     *testing.T
+	t     testing.TB
 	http  *http.Client
 	nodes []*node
 	steps []string // the URLs that it opened
@@ -200,7 +200,7 @@ type visitor struct {
 	isFrame bool // it opens them in a frame
 }
 
-func newVisitor(t *testing.T, nodes []*node) *visitor {
+func newVisitor(t testing.TB, nodes []*node) *visitor {
 	jar, err := cookiejar.New(nil)
 	if err != nil {
 		t.Fatal(err)
@@ -320,7 +320,7 @@ func (n *node) authorizeURL(a *app, more ...string) string {
 }
 
 // mustRedeem redeems the code of an authorization response and returns the claims of the ID token.
-func (n *node) mustRedeem(t *testing.T, a *app, p providertest.Page) map[string]any {
+func (n *node) mustRedeem(t testing.TB, a *app, p providertest.Page) map[string]any {
 	t.Helper()
 	tokens := n.Token(a.id, url.Values{
 		"grant_type":    {"authorization_code"},
@@ -354,7 +354,7 @@ func (v *visitor) mustSignIn(nodes []*node, a *app, more ...string) map[string]a
 }
 
 // sessions returns the active sessions of all users of a node.
-func (n *node) sessions(t *testing.T) []storage.Session {
+func (n *node) sessions(t testing.TB) []storage.Session {
 	t.Helper()
 	list, _, err := n.Store.ListSessions(
 		t.Context(), storage.Selector{AllUsers: true}, time.Now(), storage.Page{Limit: 1000},
@@ -366,7 +366,7 @@ func (n *node) sessions(t *testing.T) []storage.Session {
 }
 
 // mustHaveSessions wants that many active sessions at each node.
-func mustHaveSessions(t *testing.T, want int, nodes ...*node) {
+func mustHaveSessions(t testing.TB, want int, nodes ...*node) {
 	t.Helper()
 	for _, n := range nodes {
 		if got := len(n.sessions(t)); got != want {

@@ -13,7 +13,7 @@ import (
 const logoutEvent = "http://schemas.openid.net/event/backchannel-logout"
 
 // post posts a logout token and returns the status of the answer.
-func (n *node) post(t *testing.T, up *node, token string) int {
+func (n *node) post(t testing.TB, up *node, token string) int {
 	t.Helper()
 	form := url.Values{"logout_token": {token}}
 	target := n.issuer + "/upstream/" + up.id + "/backchannel_logout"

@@ -10,7 +10,7 @@ import (
 	"github.com/curfew-id/curfew/storage/backup"
 )
 
-func mustWrite(t *testing.T, content string) []byte {
+func mustWrite(t testing.TB, content string) []byte {
 	t.Helper()
 	var b bytes.Buffer
 	h := backup.Header{Issuer: "https://op.example", Schema: 1, Size: int64(len(content))}

@@ -46,7 +46,7 @@ func FuzzClientAssertion(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) {
 		inTest := *g
 		inTest.t = t
-		inTest.expectAssertion(text)
+		inTest.authenticates(text)
 		jws, err := signer.Sign([]byte(text))
 		if err != nil {
 			t.Fatal(err)
@@ -55,15 +55,15 @@ func FuzzClientAssertion(f *testing.F) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if inTest.expectAssertion(assertion) && inTest.expectAssertion(assertion) {
+		if inTest.authenticates(assertion) && inTest.authenticates(assertion) {
 			t.Errorf("an assertion counts twice: %s", text)
 		}
 	})
 }
 
-// expectAssertion sends an assertion and reports whether it authenticates. It fails the test if the answer is neither
+// authenticates sends an assertion and reports whether it authenticates the client. It fails the test if the answer is neither
 // a success nor a refusal.
-func (g *rig) expectAssertion(assertion string) bool {
+func (g *rig) authenticates(assertion string) bool {
 	g.t.Helper()
 	a := g.withAssertion(assertion)
 	if a.status != http.StatusOK && a.status != http.StatusUnauthorized && a.status != http.StatusBadRequest {

@@ -37,7 +37,7 @@ func mustPasskeyFixture(f *testing.F) passkeyFixture {
 	authenticator := virtualwebauthn.NewAuthenticatorWithOptions(
 		virtualwebauthn.AuthenticatorOptions{UserHandle: []byte("alice")},
 	)
-	credential := virtualwebauthn.NewCredential(virtualwebauthn.KeyTypeEC2)
+	credential := newCredential()
 	p.register = p.mustAttempt(f, func() (string, any, error) {
 		options, state, err := passkeys.BeginRegistration(f.Context(), p.user, start)
 		if err == nil {
@@ -70,6 +70,18 @@ func mustPasskeyFixture(f *testing.F) passkeyFixture {
 		return options, state, err
 	})
 	return p
+}
+
+// newCredential returns a passkey that the library encodes well: one in 128 keys has a coordinate that begins with a
+// zero byte, which virtualwebauthn leaves out.
+func newCredential() virtualwebauthn.Credential {
+	const encodedLength = 77 // of a COSE key with coordinates of 32 bytes
+	for {
+		credential := virtualwebauthn.NewCredential(virtualwebauthn.KeyTypeEC2)
+		if len(credential.Key.AttestationData()) == encodedLength {
+			return credential
+		}
+	}
 }
 
 // mustAttempt returns an attempt with the sealed state of a page.

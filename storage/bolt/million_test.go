@@ -1,14 +1,11 @@
 package bolt
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
@@ -16,8 +13,7 @@ import (
 )
 
 // TestMillionSessions fills a store with a million active sessions, each with one client session and its tokens, and
-// reports how long opening it takes, how long a commit that finds no room, and how long the store needs until it writes
-// again after a failed sync. It takes minutes, and its file is of use beyond it, so it runs only where
+// reports how long opening it takes. It takes minutes, and its file is of use beyond it, so it runs only where
 // CURFEW_MILLION names a folder to put curfew.db in.
 func TestMillionSessions(t *testing.T) {
 	folder := os.Getenv("CURFEW_MILLION")
@@ -139,55 +135,4 @@ func TestMillionSessions(t *testing.T) {
 	must(t, err)
 	t.Logf("opened %d sessions, %d MB, in %s", n, info.Size()>>20, took)
 	must(t, s.Close())
-	commit, read := mustFindNoRoom(t, path)
-	t.Logf("a commit that finds no room takes %s; a read meanwhile %s at most", commit, read)
-	t.Logf("after a failed sync the store writes again in %s", mustRecoverFromFailedSync(t, path))
-}
-
-// mustFindNoRoom measures a commit for which the file may not grow. bbolt then searches the whole file for free pages.
-func mustFindNoRoom(t *testing.T, path string) (took, read time.Duration) {
-	t.Helper()
-	info, err := os.Stat(path)
-	must(t, err)
-	s := mustOpen(t, Options{Path: path, MaxSize: int(info.Size())})
-	big := storage.Event{Kind: strings.Repeat("x", 64<<20)}
-	began := time.Now()
-	result := background(func() error { return s.AppendEvents(t.Context(), big) })
-	for settled := false; !settled; {
-		select {
-		case err := <-result:
-			if !errors.Is(err, storage.ErrFull) && !errors.Is(err, errSlow) {
-				t.Fatalf("got error %v, want %v", err, storage.ErrFull)
-			}
-			settled = true
-		default:
-			readBegan := time.Now()
-			_, err := s.User(t.Context(), "user-1")
-			must(t, err)
-			read = max(read, time.Since(readBegan))
-		}
-	}
-	must(t, s.Close()) // waits for the committer
-	return time.Since(began), read
-}
-
-// mustRecoverFromFailedSync measures how long the store stops writing after a sync that failed once.
-func mustRecoverFromFailedSync(t *testing.T, path string) time.Duration {
-	t.Helper()
-	failed := false
-	s := mustOpen(t, Options{Path: path, Disk: func(commit func() error) error {
-		if err := commit(); err != nil || failed {
-			return err
-		}
-		failed = true
-		return syscall.EIO
-	}})
-	began := time.Now()
-	for s.AppendEvents(t.Context(), storage.Event{Kind: "line"}) != nil {
-		if time.Since(began) > 10*time.Minute {
-			t.Fatal("the store has not written again after ten minutes")
-		}
-	}
-	must(t, s.Close())
-	return time.Since(began)
 }

@@ -138,7 +138,7 @@ func (d *Dispatcher) Run(ctx context.Context) {
 	}
 	claimTimer := time.NewTimer(0)               // fires when a delivery becomes due
 	overdueTimer := time.NewTimer(slowThreshold) // fires when an attempt has taken slowThreshold
-	clock := &clockWatch{}
+	clock := &storage.ClockWatch{}
 	claimDue := false
 	for ctx.Err() == nil {
 		if room := queues.room(); claimDue && room > 0 {
@@ -183,11 +183,11 @@ func (d *Dispatcher) Run(ctx context.Context) {
 
 // claim leases at most room due deliveries and adds them to the queues. It returns the time until the next claim. If
 // the clock was set back, claim first corrects the due times that were set while the clock was ahead.
-func (d *Dispatcher) claim(ctx context.Context, clock *clockWatch, queues *hostQueues, room int) time.Duration {
+func (d *Dispatcher) claim(ctx context.Context, clock *storage.ClockWatch, queues *hostQueues, room int) time.Duration {
 	now := d.Now()
-	if clock.setBack(now) {
+	if clock.SetBack(now) {
 		if err := d.Store.RescheduleDeliveries(ctx, now); err != nil {
-			clock.last = time.Time{} // the next setBack reports true, so that the next claim tries again
+			clock.Forget() // the next claim tries again
 			d.logError(ctx, "correct due times after the clock was put back", err)
 		}
 	}

@@ -32,10 +32,10 @@ const (
 func (t *Terminator) Run(ctx context.Context) {
 	t.signalRun() // an earlier process may have left a bulk logout unfinished
 	w := backgroundWork{Terminator: t}
-	clock := &clockWatch{}
+	clock := &storage.ClockWatch{}
 	for ctx.Err() == nil {
 		now := t.Now()
-		if clock.setBack(now) { // run everything now: Sweep must record the setback in SweepHistory
+		if clock.SetBack(now) { // run everything now: Sweep must record the setback in SweepHistory
 			w.nextExpiry = time.Time{}
 			w.nextCleanup = time.Time{}
 			w.nextBulk = time.Time{}

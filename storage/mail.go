@@ -12,10 +12,12 @@ type Mail struct {
 
 	Created     time.Time `json:"created"`
 	NextAttempt time.Time `json:"next_attempt"`
-	GiveUpAt    time.Time `json:"give_up_at"`
-	LeasedUntil time.Time `json:"leased_until,omitzero"` // zero: no attempt is under way
-	Lease       uint64    `json:"lease,omitempty"`       // counts claims; only the latest claim may record an outcome
-	Attempts    int       `json:"attempts,omitempty"`
+	// Pause is how long before NextAttempt it was decided on. Zero: the message was due at once.
+	Pause       time.Duration `json:"pause,omitempty"`
+	GiveUpAt    time.Time     `json:"give_up_at"`
+	LeasedUntil time.Time     `json:"leased_until,omitzero"` // zero: no attempt is under way
+	Lease       uint64        `json:"lease,omitempty"`       // counts claims; only the latest claim may record an outcome
+	Attempts    int           `json:"attempts,omitempty"`
 }
 
 // Notice is a message about an event, and the one-time link in it. Event.Notice has the message queued.
@@ -31,8 +33,12 @@ type MailOutcome struct {
 
 	// NextAttempt is when the message is tried again. Zero: the message is finished and the store removes it.
 	NextAttempt time.Time
-	Events      []Event // audit lines
+	Pause       time.Duration // from now to NextAttempt
+	Events      []Event       // audit lines
 }
+
+// MaxMailLease is the longest lease that a caller asks for.
+const MaxMailLease = 2 * time.Minute
 
 // MailRetention is how long after GiveUpAt a message is kept at most, for example while mail is not configured.
 const MailRetention = 24 * time.Hour
@@ -47,6 +53,8 @@ type MailQueue interface {
 	ClaimMail(ctx context.Context, at time.Time, lease time.Duration, limit int) ([]Mail, error)
 	// RecordMail stores the outcome of an attempt. ErrChanged if the attempt no longer has the lease.
 	RecordMail(ctx context.Context, o MailOutcome) error
+	// RescheduleMail corrects all messages (Mail.Rescheduled) after the clock was set back to at.
+	RescheduleMail(ctx context.Context, at time.Time) error
 	// NextMail returns when the next message may be claimed; the zero time if none waits.
 	NextMail(ctx context.Context) (time.Time, error)
 }
@@ -75,5 +83,21 @@ func (m Mail) Recorded(o MailOutcome) (recorded Mail, ok bool) {
 	}
 	m.LeasedUntil = time.Time{}
 	m.NextAttempt = o.NextAttempt
+	m.Pause = o.Pause
 	return m, true
+}
+
+// Rescheduled corrects a message after the clock was set back. NextAttempt and LeasedUntil may then lie too far in the
+// future, because a clock that was ahead set them. Rescheduled moves NextAttempt to at most now plus Pause, and
+// LeasedUntil to at most now plus MaxMailLease. changed reports whether it moved one of them.
+func (m Mail) Rescheduled(now time.Time) (rescheduled Mail, changed bool) {
+	if latest := now.Add(MaxMailLease); m.LeasedUntil.After(latest) {
+		m.LeasedUntil = latest // the lease is kept: its attempt may be under way
+		changed = true
+	}
+	if latest := now.Add(m.Pause); m.NextAttempt.After(latest) {
+		m.NextAttempt = latest
+		changed = true
+	}
+	return m, changed
 }

@@ -14,9 +14,9 @@ import (
 )
 
 const (
-	lease        = 2 * time.Minute  // longer than an attempt; after a crash the message is claimed again
-	claimLimit   = 4                // messages that are sent at the same time
-	pollInterval = 10 * time.Second // how late messages are noticed that another replica has queued
+	lease        = storage.MaxMailLease // longer than an attempt; after a crash the message is claimed again
+	claimLimit   = 4                    // messages that are sent at the same time
+	pollInterval = 10 * time.Second     // how late messages are noticed that another replica has queued
 )
 
 // retryPauses are the pauses after the first, second … failed attempt. The last one repeats until the message is given
@@ -88,12 +88,19 @@ func (o *Outbox) Wake() {
 func (o *Outbox) Run(ctx context.Context) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
+	clock := &storage.ClockWatch{}
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-o.wake:
 		case <-timer.C:
+		}
+		if now := o.Now(); clock.SetBack(now) {
+			if err := o.Store.RescheduleMail(ctx, now); err != nil {
+				clock.Forget() // tries again
+				o.Log.ErrorContext(ctx, "due times of mail not corrected after the clock was set back", "err", err)
+			}
 		}
 		for o.sendDue(ctx) {
 		}
@@ -141,7 +148,7 @@ func (o *Outbox) attempt(ctx context.Context, m storage.Mail) {
 			outcome.Events = []storage.Event{event}
 			o.Log.ErrorContext(ctx, "mail given up", "mail", m.ID, "attempts", m.Attempts, "err", err)
 		} else {
-			outcome.NextAttempt = next
+			outcome.NextAttempt, outcome.Pause = next, pause
 			o.Log.WarnContext(ctx, "mail not sent, will try again", "mail", m.ID, "next", next, "err", err)
 		}
 	}

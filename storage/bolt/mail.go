@@ -60,6 +60,29 @@ func (s *Store) RecordMail(ctx context.Context, o storage.MailOutcome) error {
 	})
 }
 
+// RescheduleMail implements storage.MailQueue. Only due times after at can be wrong.
+func (s *Store) RescheduleMail(ctx context.Context, at time.Time) error {
+	at = truncateToMillis(at)
+	return s.update(ctx, func(t *tx) error {
+		var wrong []storage.Mail
+		for k := range t.scanAfter(dueMails, nil, timeKey(at)) {
+			m, ok := load[storage.Mail](t, mails, k[timeKeyLength:])
+			if !ok {
+				continue
+			}
+			if _, changed := m.Rescheduled(at); changed {
+				wrong = append(wrong, m)
+			}
+		}
+		for _, before := range wrong {
+			m, _ := before.Rescheduled(at)
+			t.delete(dueMails, mailDueKey(before))
+			t.putMail(m)
+		}
+		return nil
+	})
+}
+
 // NextMail implements storage.MailQueue.
 func (s *Store) NextMail(ctx context.Context) (time.Time, error) {
 	return read(ctx, s, func(t *tx) (time.Time, error) {

@@ -60,6 +60,22 @@ func (s *Store) RecordMail(ctx context.Context, o storage.MailOutcome) error {
 	})
 }
 
+// RescheduleMail implements storage.MailQueue. Only due times after at can be wrong.
+func (s *Store) RescheduleMail(ctx context.Context, at time.Time) error {
+	at = truncate(at)
+	return s.update(ctx, func(t *tx) error {
+		list := queryRecords[storage.Mail](
+			t, `SELECT record FROM @mails WHERE due > $1 ORDER BY id FOR UPDATE`, millis(at),
+		)
+		for _, before := range list {
+			if m, changed := before.Rescheduled(at); changed {
+				t.updateMail(m)
+			}
+		}
+		return nil
+	})
+}
+
 // NextMail implements storage.MailQueue.
 func (s *Store) NextMail(ctx context.Context) (time.Time, error) {
 	return read(ctx, s, func(t *tx) (time.Time, error) {

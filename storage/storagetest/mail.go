@@ -185,6 +185,25 @@ var mailTests = map[string]func(*world){
 		_, err = w.OneTimeLink(w.ctx, storage.HashOf("three"), t0)
 		w.must(err)
 	},
+	"MailDatedByAClockThatWasAheadIsDueAgain": func(w *world) {
+		ahead := after(10 * 24 * time.Hour)
+		w.must(w.QueueMail(w.ctx, newMail("first", ahead), newMail("retried", t0), newMail("leased", t0)))
+		mustEqual(w, "claimed", w.mustClaimMail(t0, 1), []string{"leased"})
+		list, err := w.ClaimMail(w.ctx, ahead, time.Minute, 10)
+		w.must(err)
+		for _, m := range list {
+			if m.ID == "retried" {
+				outcome := storage.MailOutcome{ID: m.ID, Lease: m.Lease, NextAttempt: ahead.Add(time.Hour), Pause: time.Hour}
+				w.must(w.RecordMail(w.ctx, outcome))
+			}
+		}
+		at := after(time.Hour) // the clock was set back
+		w.must(w.RescheduleMail(w.ctx, at))
+		w.restart()
+		mustEqual(w, "claimed at once", w.mustClaimMail(at, 10), nil)
+		mustEqual(w, "claimed after the lease", w.mustClaimMail(at.Add(storage.MaxMailLease), 10), []string{"first", "leased"})
+		mustEqual(w, "claimed after the pause", len(w.mustClaimMail(at.Add(time.Hour), 10)), 3)
+	},
 	"MailThatWasGivenUpIsSwept": func(w *world) {
 		w.must(w.QueueMail(w.ctx, newMail("m", t0)))
 		_, err := w.Sweep(w.ctx, after(48*time.Hour+storage.MailRetention-time.Second), 100)

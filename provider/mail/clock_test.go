@@ -1,0 +1,68 @@
+package mail_test
+
+import (
+	"context"
+	"log/slog"
+	"path/filepath"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/curfew-id/curfew/provider/mail"
+	"github.com/curfew-id/curfew/storage/bolt"
+)
+
+// plainWrapper leaves messages as they are.
+type plainWrapper struct{}
+
+func (plainWrapper) WrapMail(_ string, content []byte) []byte            { return content }
+func (plainWrapper) UnwrapMail(_ string, content []byte) ([]byte, error) { return content, nil }
+
+// sentMail takes every message.
+type sentMail chan mail.Message
+
+func (s sentMail) Send(_ context.Context, m mail.Message) error {
+	s <- m
+	return nil
+}
+
+// TestMailDoesNotWaitForAClockThatWasAhead: the clock is ten days ahead when a message is queued, and is then set back.
+func TestMailDoesNotWaitForAClockThatWasAhead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		store, err := bolt.Open(bolt.Options{Path: filepath.Join(t.TempDir(), "curfew.db")})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer store.Close()
+		ahead := 10 * 24 * time.Hour
+		sent := make(sentMail, 1)
+		o := mail.NewOutbox(mail.Outbox{
+			Store:   store,
+			Wrapper: plainWrapper{},
+			Sender:  sent,
+			Now:     func() time.Time { return time.Now().Add(ahead) },
+			Log:     slog.New(slog.DiscardHandler),
+		})
+		ctx, stop := context.WithCancel(t.Context())
+		running := make(chan struct{})
+		go func() {
+			o.Run(ctx)
+			close(running)
+		}()
+		synctest.Wait()
+		message, err := o.Prepare(hello, time.Now().Add(ahead+time.Hour))
+		if err == nil {
+			err = store.QueueMail(t.Context(), message)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		ahead = 0
+		time.Sleep(time.Minute)
+		if len(sent) != 1 {
+			t.Error("the message was not sent a minute after the clock was set back")
+		}
+		stop()
+		<-running
+	})
+}

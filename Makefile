@@ -44,7 +44,7 @@ load: ## Measure the built program over HTTP from outside: CPU and latency of ea
 	$(GO) run ./conformance/cmd/curfew-load
 
 faults: deps ## Break a built server in many ways and count what is lost: docs/reliability.md (root for some of it)
-	CURFEW_FAULTS=full $(GO) test -count=1 -v -timeout 40m ./conformance/fault
+	CURFEW_FAULTS=full $(GO) test -count=1 -v -parallel 2 -timeout 60m ./conformance/fault
 
 fuzz: ## Send random input to everything that parses what comes from outside, FUZZTIME for each target (30s)
 	@.ci/fuzz $(or $(FUZZTIME),30s)

@@ -30,13 +30,9 @@ func rounds(short, long int) int {
 	return short
 }
 
-// beside lets a test of the short form run beside another one, since both wait most of the time. The tests of make
-// faults run one by one, so that their figures are their own.
-func beside(t *testing.T) {
-	if !full() {
-		t.Parallel()
-	}
-}
+// beside lets a test run beside another one, since both wait most of the time: their rows are counts. make faults runs
+// two at a time. Tests whose rows are speeds, memory or delays run alone, before all others.
+func beside(t *testing.T) { t.Parallel() }
 
 // world is a built server under a fault, its relying parties, and what the clients of both have seen.
 type world struct {

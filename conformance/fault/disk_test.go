@@ -11,6 +11,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 	"unsafe"
 
 	"github.com/curfew-id/curfew/conformance/need"
@@ -85,12 +86,23 @@ func (d *disk) cutPower() {
 	}
 }
 
-// mustRemount mounts the file system again, which replays its journal.
+// mustRemount mounts the file system again, which replays its journal. A process that was started in a mount namespace
+// of its own, such as a browser of another test, keeps a copy of the mount, and with it the file system that was shut
+// down: mustRemount tries again until that process has ended.
 func (d *disk) mustRemount() {
 	d.t.Helper()
-	for _, command := range [][]string{{"umount", d.mount}, {"mount", "-o", "loop", d.image, d.mount}} {
-		if out, err := exec.Command(command[0], command[1:]...).CombinedOutput(); err != nil {
-			d.t.Fatalf("%v: %v: %s", command, err, out)
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(100 * time.Millisecond) {
+		for _, command := range [][]string{{"umount", d.mount}, {"mount", "-o", "loop", d.image, d.mount}} {
+			if out, err := exec.Command(command[0], command[1:]...).CombinedOutput(); err != nil {
+				d.t.Fatalf("%v: %v: %s", command, err, out)
+			}
+		}
+		_, err := os.ReadDir(d.mount)
+		if err == nil {
+			return
+		}
+		if time.Now().After(deadline) {
+			d.t.Fatalf("the file system is still shut down (%v): does another mount namespace hold it?", err)
 		}
 	}
 }

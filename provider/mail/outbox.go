@@ -19,8 +19,8 @@ const (
 	pollInterval = 10 * time.Second     // how late messages are noticed that another replica has queued
 )
 
-// retryPauses are the pauses after the first, second … failed attempt. The last one repeats until the message is given
-// up.
+// retryPauses are the pauses after the first, second … failed attempt. The last one repeats until the message is
+// given up.
 var retryPauses = [...]time.Duration{
 	5 * time.Second,
 	30 * time.Second,

@@ -201,7 +201,8 @@ var mailTests = map[string]func(*world){
 		w.must(w.RescheduleMail(w.ctx, at))
 		w.restart()
 		mustEqual(w, "claimed at once", w.mustClaimMail(at, 10), nil)
-		mustEqual(w, "claimed after the lease", w.mustClaimMail(at.Add(storage.MaxMailLease), 10), []string{"first", "leased"})
+		due := at.Add(storage.MaxMailLease)
+		mustEqual(w, "claimed after the lease", w.mustClaimMail(due, 10), []string{"first", "leased"})
 		mustEqual(w, "claimed after the pause", len(w.mustClaimMail(at.Add(time.Hour), 10)), 3)
 	},
 	"MailThatWasGivenUpIsSwept": func(w *world) {

@@ -59,8 +59,8 @@ func TestUpstreamLogoutReachesTheEndOfTheChain(t *testing.T) {
 
 // TestLostAndDelayedLogoutTokenStillEndsTheChain loses the first logout token and holds the second one.
 func TestLostAndDelayedLogoutTokenStillEndsTheChain(t *testing.T) {
-	nodes := mustChain(t, "top", "bottom")
-	a := nodes[1].mustAddApp(t, "shop")
+	nodes := mustChain(t, "top", "middle", "bottom")
+	a := nodes[2].mustAddApp(t, "shop")
 	v := newVisitor(t, nodes)
 	claims := v.mustSignIn(nodes, a)
 	attempts, held, release := 0, make(chan struct{}), make(chan struct{})
@@ -79,10 +79,10 @@ func TestLostAndDelayedLogoutTokenStillEndsTheChain(t *testing.T) {
 	})
 	v.submit(v.open(nodes[0].issuer+"/end_session"), "scope", "session")
 	<-held
-	mustHaveSessions(t, 1, nodes[1])
+	mustHaveSessions(t, 1, nodes[1:]...)
 	close(release)
 	a.mustBeLoggedOut(t, claims["sid"])
-	mustHaveSessions(t, 0, nodes[1])
+	mustHaveSessions(t, 0, nodes...)
 }
 
 // TestSessionExpiryOfTheUpstreamLimitsTheSession checks the end of a session, and of the tokens in it.

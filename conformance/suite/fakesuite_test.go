@@ -73,7 +73,7 @@ func (s *fakeSuite) handler() http.Handler {
 		func(w http.ResponseWriter, r *http.Request) { answer(w, map[string]string{"version": "9.9"}) },
 	)
 	mux.HandleFunc("POST /api/plan", s.createPlan)
-	mux.HandleFunc("GET /api/plan/export/{id}", func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, "zip") })
+	mux.HandleFunc("GET /api/plan/export/{id}", s.export)
 	mux.HandleFunc("POST /api/runner", s.start)
 	mux.HandleFunc("GET /api/runner/{id}/wait-state", s.waitState)
 	mux.HandleFunc(
@@ -143,6 +143,17 @@ func (s *fakeSuite) createPlan(w http.ResponseWriter, r *http.Request) {
 	s.mu.Unlock()
 	w.WriteHeader(http.StatusCreated)
 	answer(w, Plan{ID: "plan-1", Modules: s.plan})
+}
+
+// export serves the results of the plan. The suite answers 404 for a plan of which no module has started.
+func (s *fakeSuite) export(w http.ResponseWriter, r *http.Request) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.started) == 0 {
+		http.NotFound(w, r)
+		return
+	}
+	fmt.Fprint(w, "zip")
 }
 
 func (s *fakeSuite) start(w http.ResponseWriter, r *http.Request) {

@@ -101,6 +101,9 @@ func (r *Runner) plan(ctx context.Context, run Run, slots chan struct{}) ([]Resu
 		return nil, fmt.Errorf("create plan: %w", err)
 	}
 	modules := r.selectModules(created.Modules)
+	if len(modules) == 0 {
+		return nil, nil // the suite has no results to export
+	}
 	results := make([]Result, len(modules))
 	d := &planRun{Runner: r, run: run, plan: created.ID, op: op, user: setup.User}
 	var group errgroup.Group

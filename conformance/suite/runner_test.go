@@ -101,6 +101,19 @@ func TestRepeatRunsEachModuleThatOften(t *testing.T) {
 	})
 }
 
+func TestPlanWithoutSelectedModulesIsLeftOut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newFakeSuite(t, "a")
+		results := mustRun(t, s, dynamicRun, func(r *Runner) {
+			r.Out = t.TempDir()
+			r.Modules = func(string) bool { return false }
+		})
+		if len(results) != 0 || len(s.started) != 0 {
+			t.Errorf("got %d results of %d starts, want none", len(results), len(s.started))
+		}
+	})
+}
+
 func TestModulesOfOneAliasNeverOverlap(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for _, c := range []struct {

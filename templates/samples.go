@@ -427,6 +427,11 @@ func accountSamples() []Sample {
 		Unknown:   []string{"Atlas", "Ledger"},
 		Notifying: 2,
 		Tokens:    10 * time.Minute,
+
+		Upstreams:     []string{"Acme"},
+		UpstreamTrust: TrustUnknown,
+		Chain:         8*time.Hour + 11*time.Minute,
+		ChainUnknown:  true,
 	}
 	afterSignOut := list
 	afterSignOut.Notice = NoticeSignedOut
@@ -553,6 +558,9 @@ func accountSamples() []Sample {
 		},
 		report.Entries[:3]...)
 	later.Horizon.Unknown = nil
+	later.Horizon.Upstreams = []string{"Acme"}
+	later.Horizon.UpstreamTrust = TrustConfirmed
+	later.Horizon.Chain = 15*time.Minute + 46*time.Second
 	access := ReportPage{
 		AccountPage: account,
 		AccessOnly:  true,

@@ -48,8 +48,8 @@ func TestFullDiskIsSaidAndLosesNothing(t *testing.T) {
 		"a change of password": func(_ *providertest.Fixture, b *providertest.Browser, _ providertest.TokenResponse) providertest.Page {
 			return b.SubmitSecurity("/account/password", "current-password", providertest.Password, "new-password", fresh, "repeat-password", fresh, "scope", "all")
 		},
-		"a change of e-mail address": func(_ *providertest.Fixture, b *providertest.Browser, _ providertest.TokenResponse) providertest.Page {
-			return b.SubmitSecurity("/account/email", "email", "alice@new.example", "current-password", providertest.Password, "scope", "all")
+		"a change of e-mail address": func(o *providertest.Fixture, b *providertest.Browser, _ providertest.TokenResponse) providertest.Page {
+			return b.Submit(b.Get(o.MustMakeEmailLink("alice", "alice@new.example")), "scope", "all")
 		},
 		"signing in": func(o *providertest.Fixture, _ *providertest.Browser, _ providertest.TokenResponse) providertest.Page {
 			b := o.Browser()

@@ -65,12 +65,9 @@ type Config struct {
 	Upstreams       []policy.Upstream // other providers with whose accounts users sign in
 	MaxTrustHorizon time.Duration     // 0: no limit
 	HSTS            web.HSTS
-	CheckSession    bool // Session Management 1.0
-	// EmailChange lets users change their own e-mail address. Without mail nothing proves that the new address is theirs,
-	// so by default only operators change addresses.
-	EmailChange  bool
-	PasswordCost password.Cost // for new hashes; zero: the default
-	Mail         mail.Sender   // nil: Curfew sends no mail
+	CheckSession    bool          // Session Management 1.0
+	PasswordCost    password.Cost // for new hashes; zero: the default
+	Mail            mail.Sender   // nil: Curfew sends no mail
 	// PasswordRules refuse weak new passwords. The provider sets their ContextWords and SecondFactorRequired.
 	PasswordRules password.Rules
 

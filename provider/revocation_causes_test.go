@@ -429,15 +429,8 @@ func (h *scenario) changePassword(b *providertest.Browser, extent string, more .
 
 func (h *scenario) changeEmail(b *providertest.Browser, extent string) {
 	h.t.Helper()
-	_, fields := b.Get("/account/security").Form(h.t)
-	for name, value := range map[string]string{
-		"email":            "alice@new.example",
-		"current-password": h.password,
-		"scope":            extent,
-	} {
-		fields.Set(name, value)
-	}
-	if p := b.Post("/account/email", fields); p.Status != http.StatusOK {
+	page := b.Get(h.MustMakeEmailLink("alice", "alice@new.example"))
+	if p := b.Submit(page, "scope", extent); p.Status != http.StatusOK {
 		h.t.Fatalf("got %d from a change of e-mail address:\n%s", p.Status, p.Body)
 	}
 }

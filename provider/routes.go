@@ -92,7 +92,7 @@ func (p *Provider) routes() (http.Handler, error) {
 	mux.HandleFunc("GET /account/security", page(accountPages.Security))
 	mux.Handle("POST /account/security", ownForm(accountPages.RemoveBackground))
 	mux.Handle("POST /account/password", ownForm(accountPages.ChangePassword))
-	mux.Handle("POST /account/email", ownForm(accountPages.ChangeEmail))
+	mux.Handle("POST /account/email", ownForm(accountPages.RequestEmail))
 	mux.HandleFunc("GET /account/factors", page(accountPages.Factors))
 	mux.Handle("POST /account/factors", ownForm(accountPages.RemoveFactor))
 	mux.HandleFunc("GET /account/factors/totp", page(accountPages.ShowEnrolTOTP))
@@ -114,6 +114,8 @@ func (p *Provider) routes() (http.Handler, error) {
 		mux.HandleFunc("GET "+account.PathForgot, page(accountPages.ShowForgot))
 		mux.Handle("POST "+account.PathForgot, ownForm(accountPages.Forgot))
 	}
+	mux.HandleFunc("GET "+account.PathConfirmEmail, page(accountPages.ShowConfirmEmail))
+	mux.Handle("POST "+account.PathConfirmEmail, ownForm(accountPages.ConfirmEmail))
 	mux.HandleFunc("GET "+account.PathNotMe, page(accountPages.ShowNotMe))
 	mux.Handle("POST "+account.PathNotMe, ownForm(accountPages.NotMe))
 	mux.HandleFunc("GET /reset/{link}", page(accountPages.ShowReset))
@@ -231,7 +233,6 @@ func (p *Provider) account(view *logoutview.Handler) *account.Handler {
 		Lifetimes:     p.maxLifetimes(),
 		Policy:        c.Logout,
 		Authn:         c.Authn,
-		EmailChange:   c.EmailChange,
 		ResetMails:    p.resetMails,
 		Notices:       p.notices,
 		TOTP:          p.totp,

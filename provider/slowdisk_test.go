@@ -192,13 +192,11 @@ var slowRequests = map[string]slowRequest{
 			"repeat-password", newPassword,
 			"scope", "others")
 	}},
-	"changing the e-mail address": {2, func(o *providertest.Fixture) func() providertest.Page {
+	"changing the e-mail address": {1, func(o *providertest.Fixture) func() providertest.Page {
 		b := o.Browser()
 		b.MustJoin("alice", "atlas")
-		return security(b, "/account/email",
-			"current-password", providertest.Password,
-			"email", "alice@new.example",
-			"scope", "others")
+		page := b.Get(o.MustMakeEmailLink("alice", "alice@new.example"))
+		return func() providertest.Page { return b.Submit(page, "scope", "others") }
 	}},
 	"setting a password by a link": {1, func(o *providertest.Fixture) func() providertest.Page {
 		b := o.Browser()

@@ -19,6 +19,7 @@ type OneTimeLink struct {
 const (
 	LinkReset       = "reset"      // sets a password; an administrator made it
 	LinkMailedReset = "reset_mail" // sets a password; it was mailed to Address
+	LinkEmail       = "email"      // makes Address the user's address; it was mailed there
 	LinkNotMe       = "not_me"     // in a notice to Address: undoes what happened to the account since Created
 )
 

@@ -30,6 +30,7 @@ const (
 	NoticePassword          Notice = "password"       // the password was changed
 	NoticeSameEmail         Notice = "same_email"     // the e-mail address is the old one
 	NoticeEmail             Notice = "email"          // the e-mail address was changed
+	NoticeEmailSent         Notice = "email_sent"     // a link went to the new address
 	NoticeFactorAdded       Notice = "factor_added"
 	NoticeFactorRemoved     Notice = "factor_removed"
 	NoticeFactorRenamed     Notice = "factor_renamed"
@@ -52,6 +53,7 @@ var noticeTexts = map[Notice]string{
 	NoticePassword:          "notice.password",
 	NoticeSameEmail:         "notice.same_email",
 	NoticeEmail:             "notice.email",
+	NoticeEmailSent:         "notice.email_sent",
 	NoticeFactorAdded:       "notice.factor_added",
 	NoticeFactorRemoved:     "notice.factor_removed",
 	NoticeFactorRenamed:     "notice.factor_renamed",

@@ -58,6 +58,7 @@ func everyPage(fill func(reflect.Value)) map[string]func(io.Writer) error {
 	add("security", SecurityPage{}, func(w io.Writer, p any) error { return Security(w, p.(SecurityPage)) })
 	add("activity", ActivityPage{}, func(w io.Writer, p any) error { return Activity(w, p.(ActivityPage)) })
 	add("report", ReportPage{}, func(w io.Writer, p any) error { return Report(w, p.(ReportPage)) })
+	add("confirmemail", ConfirmEmailPage{}, func(w io.Writer, p any) error { return ConfirmEmail(w, p.(ConfirmEmailPage)) })
 	add("notme", NotMePage{}, func(w io.Writer, p any) error { return NotMe(w, p.(NotMePage)) })
 	add("forgot", ForgotPage{}, func(w io.Writer, p any) error { return Forgot(w, p.(ForgotPage)) })
 	add(

@@ -23,6 +23,7 @@ const (
 	MailTest         MailKind = "test"
 	MailReset        MailKind = "reset"         // a link that sets a new password
 	MailResetRefused MailKind = "reset_refused" // mail alone may not give access to the account
+	MailConfirmEmail MailKind = "confirm_email" // to a new address, which its link confirms
 
 	// The kinds of notices. Their link leads to NotMePage.
 	MailSignIn        MailKind = "sign_in"        // in a browser that is new to the account

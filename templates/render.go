@@ -43,8 +43,8 @@ func (l *locale) parsePages() map[string]*template.Template {
 		"removal": func(action, interaction, what, name string) factorRemoval {
 			return factorRemoval{action, interaction, what, name}
 		},
-		"scopes": func(form string, p SecurityPage) sessionChoice {
-			return sessionChoice{form, p.SessionScopes, BackgroundApps(p.Offline), p.HasFactors}
+		"scopes": func(form string, scopes []LogoutScope, offline []OfflineAccess, hasFactors bool) sessionChoice {
+			return sessionChoice{form, scopes, BackgroundApps(offline), hasFactors}
 		},
 	}
 	layout := template.New("layout.html").Funcs(funcs)

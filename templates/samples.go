@@ -481,6 +481,15 @@ func accountSamples() []Sample {
 	security.BackgroundAction = "/account/security"
 	security.Offline = []OfflineAccess{mail}
 	security.HasFactors = true
+	confirmEmail := ConfirmEmailPage{
+		AccountPage:   account,
+		Action:        "/email/x",
+		Login:         "ada",
+		Email:         "ada@new.example",
+		Offline:       security.Offline,
+		HasFactors:    true,
+		SessionScopes: security.SessionScopes,
+	}
 	byOperator := security
 	byOperator.EmailAction = ""
 	wrong := security
@@ -580,6 +589,7 @@ func accountSamples() []Sample {
 		sample("applications-none", Applications, ApplicationsPage{AccountPage: account}),
 		sample("security", Security, security),
 		sample("security-by-operator", Security, byOperator),
+		sample("confirmemail", ConfirmEmail, confirmEmail),
 		sample("security-wrong", Security, wrong),
 		sample("activity", Activity, activity),
 		sample("report", Report, report),

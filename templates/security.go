@@ -6,8 +6,8 @@ import (
 )
 
 // SecurityPage has three forms. The password form posts interaction, current-password, new-password, repeat-password
-// and scope to PasswordAction. The e-mail form posts interaction, email, current-password and scope to EmailAction.
-// In both, scope says which sessions the change ends. The form of background access posts interaction and
+// and scope to PasswordAction; scope says which sessions the change ends. The e-mail form posts interaction, email and
+// current-password to EmailAction. The form of background access posts interaction and
 // end-offline=ID to BackgroundAction.
 type SecurityPage struct {
 	AccountPage

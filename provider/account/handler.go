@@ -55,7 +55,6 @@ type Handler struct {
 	Lifetimes     logout.Lifetimes
 	Policy        policy.Logout
 	Authn         policy.Authn
-	EmailChange   bool          // users may change their own e-mail address
 	ResetMails    *ResetMails   // nil: Curfew sends no mail
 	Notices       *mail.Notices // nil: Curfew sends no mail
 	TOTP          *authn.TOTP

@@ -117,10 +117,8 @@ func (m *ResetMails) queue(ctx context.Context, user storage.User, allowed bool)
 	if err != nil {
 		return fmt.Errorf("read the issuer: %w", err)
 	}
-	locale, _ := user.Claims["locale"].(string)
-	lang, _ := templates.MatchLanguage(locale)
 	page := templates.MailPage{
-		Lang:    lang,
+		Lang:    mail.Language(user),
 		Kind:    templates.MailResetRefused,
 		Host:    issuer.Hostname(),
 		Account: user.Name,

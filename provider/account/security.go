@@ -41,13 +41,10 @@ func (h *Handler) renderSecurity(
 		BackgroundAction: h.Site.Path("/account/security"),
 		Login:            v.user.Name,
 		Email:            v.user.Email,
-		SessionScopes:    []templates.LogoutScope{templates.ScopeOthers, templates.ScopeAll},
+		SessionScopes:    h.sessionScopes(),
 	}
-	if h.EmailChange {
+	if h.Notices != nil {
 		page.EmailAction = h.Site.Path("/account/email")
-	}
-	if h.Policy.PasswordChangeEndsAll() {
-		page.SessionScopes = []templates.LogoutScope{templates.ScopeAll, templates.ScopeOthers}
 	}
 	if page.Offline, err = h.offlineAccess(r.Context(), v.user.Subject); err != nil {
 		return err
@@ -65,6 +62,14 @@ func (h *Handler) renderSecurity(
 	}
 	h.Site.LogRenderError(r, templates.Security(w, page))
 	return nil
+}
+
+// sessionScopes returns what a change of the account may end, the default first.
+func (h *Handler) sessionScopes() []templates.LogoutScope {
+	if h.Policy.PasswordChangeEndsAll() {
+		return []templates.LogoutScope{templates.ScopeAll, templates.ScopeOthers}
+	}
+	return []templates.LogoutScope{templates.ScopeOthers, templates.ScopeAll}
 }
 
 // RemoveBackground handles POST /account/security: it ends one app's background access.
@@ -128,101 +133,57 @@ func (h *Handler) ChangePassword(w http.ResponseWriter, r *http.Request) error {
 	}
 	user := authentication.User
 	user.Password = hash
-	user.Updated = h.Site.Now()
-	return h.changeUser(
-		w,
-		r,
-		v,
-		authentication,
-		user,
-		form,
-		storage.ReasonPasswordChange,
-		"user.password",
-		templates.NoticePassword,
-	)
-}
-
-// ChangeEmail handles POST /account/email. The new address is stored as unverified.
-func (h *Handler) ChangeEmail(w http.ResponseWriter, r *http.Request) error {
-	if !h.EmailChange {
-		return web.PageError{Status: http.StatusNotFound, Reason: "only an operator changes e-mail addresses here"}
-	}
-	v, form, ok, err := h.requireForm(w, r)
-	if !ok {
-		return err
-	}
-	email := form.Get("email")
-	renderProblem := func(p templates.Problem) error {
-		return h.renderSecurity(w, r, v, func(page *templates.SecurityPage) {
-			page.EmailProblem = p
-			page.Email = email
-		})
-	}
-	authentication, problem, err := h.reauthenticate(r, v, form)
-	if err != nil {
-		return err
-	}
-	if problem.Fault != "" {
-		return renderProblem(problem)
-	}
-	if !storage.IsEmail(email) {
-		return renderProblem(templates.Problem{Fault: templates.EmailInvalid})
-	}
-	if email == v.user.Email {
-		h.redirectWithNotice(w, "/account/security", templates.NoticeSameEmail)
-		return nil
-	}
-	// The answer is the same if another user has the address. An unverified address does not work as a login name and
-	// does not keep another user from having it.
-	user := authentication.User
-	user.Email = email
-	user.EmailVerified = false
-	user.Updated = h.Site.Now()
-	return h.changeUser(
-		w,
-		r,
-		v,
-		authentication,
-		user,
-		form,
-		storage.ReasonEmailChange,
-		"user.email",
-		templates.NoticeEmail,
-	)
+	return h.changeUser(w, r, v, user, accountChange{
+		form:           form,
+		reason:         storage.ReasonPasswordChange,
+		event:          "user.password",
+		notice:         templates.NoticePassword,
+		message:        templates.MailPassword,
+		authentication: &authentication,
+	})
 }
 
 // fieldKeepBackground names the checkbox "keep background access" in the forms that change a password or an e-mail
 // address.
 const fieldKeepBackground = "keep-background"
 
+// accountChange is a change of the password or the address.
+type accountChange struct {
+	form    url.Values // scope and fieldKeepBackground say what ends
+	reason  storage.Reason
+	event   string // the kind of the audit line
+	notice  templates.Notice
+	message templates.MailKind
+	useLink storage.Hash // uses up this link; zero: none
+
+	authentication *authn.Authentication // with which the user confirmed the change; nil: a mailed link did
+}
+
 // changeUser stores the user and ends sessions in one transaction. An intruder could also have offline access and
 // one-time links, so changeUser ends them too; the form can keep offline access. If this browser's session stays
-// active, it gets a new cookie secret.
+// active and the user has authenticated, it gets a new cookie secret.
 func (h *Handler) changeUser(
 	w http.ResponseWriter,
 	r *http.Request,
 	v viewer,
-	authentication authn.Authentication,
 	user storage.User,
-	form url.Values,
-	reason storage.Reason,
-	eventKind string,
-	notice templates.Notice,
+	change accountChange,
 ) error {
-	cause := h.cause(r, v, reason)
+	cause := h.cause(r, v, change.reason)
 	now := h.Site.Now()
-	event := storage.Event{At: now, Kind: eventKind, By: cause.By, Subject: user.Subject, Address: cause.Address}
+	user.Updated = now
 	user.Language = h.Site.Page(r).Lang
-	if err := h.notify(r, &event, v.user, templates.MailPassword, ""); err != nil {
+	event := storage.Event{At: now, Kind: change.event, By: cause.By, Subject: user.Subject, Address: cause.Address}
+	if err := h.notify(r, &event, v.user, change.message, ""); err != nil {
 		return err
 	}
 	req := storage.EndRequest{
 		Selector: storage.Selector{Subject: user.Subject},
 		Cause:    cause,
-		Change:   storage.Change{User: &user, Events: []storage.Event{event}},
+		Change:   storage.Change{User: &user, UseLink: change.useLink, Events: []storage.Event{event}},
 	}
-	req.SecureUser(user.Subject, form.Get(fieldKeepBackground) != "")
-	scope := form.Get("scope")
+	req.SecureUser(user.Subject, change.form.Get(fieldKeepBackground) != "")
+	scope := change.form.Get("scope")
 	endsAll := scope == string(templates.ScopeAll)
 	if scope == "" {
 		endsAll = h.Policy.PasswordChangeEndsAll()
@@ -230,15 +191,17 @@ func (h *Handler) changeUser(
 	if endsAll {
 		return h.endAndRender(w, r, v, storage.ScopeAll, req)
 	}
-	// The session is renewed before the change: if the change fails, the user is unchanged and still signed in.
-	if err := h.renewSession(w, r, v.session, authentication); err != nil {
-		return err
+	if change.authentication != nil {
+		// The session is renewed before the change: if the change fails, the user is unchanged and still signed in.
+		if err := h.renewSession(w, r, v.session, *change.authentication); err != nil {
+			return err
+		}
 	}
 	req.Selector.Except = v.session.ID
 	if _, err := h.Terminator.End(r.Context(), req); err != nil {
 		return err
 	}
-	h.redirectWithNotice(w, "/account/security", notice)
+	h.redirectWithNotice(w, "/account/security", change.notice)
 	return nil
 }
 

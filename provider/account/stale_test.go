@@ -8,6 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/curfew-id/curfew/provider"
 	"github.com/curfew-id/curfew/provider/providertest"
 	"github.com/curfew-id/curfew/storage"
 )
@@ -83,7 +84,7 @@ func TestAccountPageThatWasOpenTooLongLeadsBack(t *testing.T) {
 // and a browser is named once.
 func TestAccountSaysNoMoreThanHappened(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		o := providertest.MustStart(t, nil)
+		o := providertest.MustStart(t, func(c *provider.Config) { c.Mail = providertest.DiscardMail{} })
 		o.MustAddClient("atlas", nil)
 		here, other := o.Browser(), o.Browser()
 		here.MustJoin("alice", "atlas")

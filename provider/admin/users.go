@@ -226,6 +226,10 @@ func (a *api) changeUser(w http.ResponseWriter, r *http.Request) error {
 	if _, given := members["email_verified"]; !given && u.Email != old.Email {
 		u.EmailVerified = u.Email != "" // an address from the operator counts as verified by default
 	}
+	if u.Email != old.Email { // a link that the user got about another change does not undo the operator's
+		u.FormerEmail = ""
+		u.EmailFixedUntil = time.Time{}
+	}
 	u.Updated = a.Now()
 	leaves := leavesGroups(old, u)
 	changesEmail := storage.EmailKey(u.Email) != storage.EmailKey(old.Email)

@@ -70,6 +70,27 @@ func (n *Notices) Attach(e *storage.Event, user storage.User, notice Notice) err
 	return nil
 }
 
+// Write returns the message with a link to link.Address. path is the path of the link.
+func (n *Notices) Write(
+	user storage.User,
+	kind templates.MailKind,
+	link storage.OneTimeLink,
+	path string,
+) (storage.Mail, error) {
+	content, err := templates.Mail(templates.MailPage{
+		Lang:     Language(user),
+		Kind:     kind,
+		Host:     hostOf(n.Issuer),
+		Account:  user.Name,
+		URL:      n.Issuer + path,
+		Lifetime: link.Expires.Sub(link.Created),
+	})
+	if err != nil {
+		return storage.Mail{}, err
+	}
+	return n.Outbox.Prepare(To(link.Address, content), link.Expires)
+}
+
 // Language returns the language of mail to a user: the claim locale, which an operator or another provider has set, or
 // else the language in which the user has used the pages.
 func Language(user storage.User) string {

@@ -22,6 +22,7 @@ import (
 
 	"github.com/curfew-id/curfew/provider"
 	"github.com/curfew-id/curfew/provider/keys"
+	"github.com/curfew-id/curfew/provider/mail"
 	"github.com/curfew-id/curfew/provider/password"
 	"github.com/curfew-id/curfew/provider/policy"
 	"github.com/curfew-id/curfew/storage"
@@ -67,7 +68,6 @@ func MustStartOn(t testing.TB, file bolt.Options, configure func(*provider.Confi
 	f := &Fixture{T: t, Store: mustOpen(t, file), Clients: &Clients{}, stopped: make(chan struct{})}
 	c := provider.Config{
 		Issuer:       Issuer,
-		EmailChange:  true,
 		Store:        f.Store,
 		Egress:       f.Clients,
 		Log:          slog.New(slog.DiscardHandler),
@@ -237,6 +237,31 @@ func (f *Fixture) MustMakeResetLink(user string) string {
 	}
 	return strings.TrimPrefix(link.URL, Issuer)
 }
+
+// MustMakeEmailLink makes the link that is mailed to a new address of a user, and returns its path.
+func (f *Fixture) MustMakeEmailLink(user, address string) string {
+	f.T.Helper()
+	secret := keys.Random("")
+	link := storage.OneTimeLink{
+		Hash:    storage.HashOf(secret),
+		Purpose: storage.LinkEmail,
+		Subject: "sub-" + user,
+		Address: address,
+		Created: time.Now(),
+		Expires: time.Now().Add(time.Hour),
+	}
+	event := storage.Event{At: time.Now(), Kind: "user.email_requested", Subject: link.Subject}
+	if err := f.Store.PutOneTimeLink(f.T.Context(), link, event); err != nil {
+		f.T.Fatal(err)
+	}
+	return "/email/" + secret
+}
+
+// DiscardMail is a mail server that takes messages and delivers none.
+type DiscardMail struct{}
+
+// Send accepts a message.
+func (DiscardMail) Send(context.Context, mail.Message) error { return nil }
 
 // MustFindSession returns the session of a browser. It must be a session of user.
 func (f *Fixture) MustFindSession(user string, b *Browser) storage.SessionID {

@@ -55,7 +55,7 @@ func mustBeText(p providertest.Page, t *testing.T, where string) {
 // TestHostileTextStaysText: in every parameter, every response mode and every form.
 func TestHostileTextStaysText(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		o := providertest.MustStart(t, nil)
+		o := providertest.MustStart(t, func(c *provider.Config) { c.Mail = providertest.DiscardMail{} })
 		o.MustAddClient("atlas", nil)
 		b := o.Browser()
 		hint := b.MustJoin("alice", "atlas").IDToken

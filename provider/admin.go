@@ -23,6 +23,8 @@ func (p *Provider) adminRoutes() (http.Handler, error) {
 		Egress:          c.Egress,
 		Outbox:          p.dispatcher,
 		Upstreams:       p.upstreams,
+		Notices:         p.notices,
+		SignUp:          c.SignUp,
 		ResetURL:        func(secret string) string { return p.site.URL("/reset/" + secret) },
 		MaxTrustHorizon: c.MaxTrustHorizon,
 		Lifetimes:       p.maxLifetimes(),

@@ -33,6 +33,9 @@ func (p *Provider) newAuthenticators() []authn.Authenticator {
 	if c.Mail != nil {
 		byPassword.ForgotURL = p.site.Path(account.PathForgot)
 	}
+	if p.signUps != nil {
+		byPassword.SignUpURL = p.site.Path(account.PathSignUp)
+	}
 	if p.passkeys == nil {
 		return []authn.Authenticator{byPassword}
 	}
@@ -118,6 +121,18 @@ func (p *Provider) newResetMails() *account.ResetMails {
 		Limiter: p.limiter,
 		Authn:   c.Authn,
 		Issuer:  c.Issuer,
+		Now:     c.Now,
+		Log:     c.Log,
+	})
+}
+
+// newSignUps returns the SignUps, which mails links to everyone who wants an account.
+func (p *Provider) newSignUps() *account.SignUps {
+	c := p.config
+	return account.NewSignUps(account.SignUps{
+		Store:   c.Store,
+		Notices: p.notices,
+		Policy:  c.SignUp,
 		Now:     c.Now,
 		Log:     c.Log,
 	})

@@ -62,6 +62,7 @@ type Config struct {
 	Logout          policy.Logout
 	Registration    policy.Registration
 	Audit           policy.Audit
+	SignUp          policy.SignUp     // needs Mail
 	Upstreams       []policy.Upstream // other providers with whose accounts users sign in
 	MaxTrustHorizon time.Duration     // 0: no limit
 	HSTS            web.HSTS
@@ -106,6 +107,7 @@ type Provider struct {
 	outbox         *mail.Outbox        // nil: Curfew sends no mail
 	notices        *mail.Notices       // nil: Curfew sends no mail
 	resetMails     *account.ResetMails // nil: Curfew sends no mail
+	signUps        *account.SignUps    // nil: not everyone may sign up
 	checkpoints    *checkpointer
 	refusals       *web.RefusalLog
 	handler        http.Handler
@@ -152,6 +154,9 @@ func New(c Config) (*Provider, error) {
 		p.outbox = p.newOutbox()
 		p.notices = &mail.Notices{Outbox: p.outbox, Issuer: c.Issuer}
 		p.resetMails = p.newResetMails()
+		if c.SignUp.Mode == policy.SignUpOpen {
+			p.signUps = p.newSignUps()
+		}
 	}
 	p.passkeys = passkeys
 	if passkeys != nil {
@@ -204,6 +209,9 @@ func (p *Provider) Run(ctx context.Context) {
 	if p.outbox != nil {
 		workers.Go(func() { p.outbox.Run(ctx) })
 		workers.Go(func() { p.resetMails.Run(ctx) })
+	}
+	if p.signUps != nil {
+		workers.Go(func() { p.signUps.Run(ctx) })
 	}
 	if p.config.Audit.CheckpointEvery > 0 {
 		workers.Go(func() { p.checkpoints.Run(ctx) })

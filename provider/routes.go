@@ -9,6 +9,7 @@ import (
 	"github.com/curfew-id/curfew/provider/logoutview"
 	"github.com/curfew-id/curfew/provider/oauth"
 	"github.com/curfew-id/curfew/provider/oauth/clientkeys"
+	"github.com/curfew-id/curfew/provider/policy"
 	"github.com/curfew-id/curfew/provider/register"
 	"github.com/curfew-id/curfew/provider/signin"
 	"github.com/curfew-id/curfew/provider/signin/requestobject"
@@ -114,6 +115,16 @@ func (p *Provider) routes() (http.Handler, error) {
 		mux.HandleFunc("GET "+account.PathForgot, page(accountPages.ShowForgot))
 		mux.Handle("POST "+account.PathForgot, ownForm(accountPages.Forgot))
 	}
+	if p.signUps != nil {
+		mux.HandleFunc("GET "+account.PathSignUp, page(accountPages.ShowSignUp))
+		mux.Handle("POST "+account.PathSignUp, ownForm(accountPages.SignUp))
+	}
+	if p.config.SignUp.Mode == policy.SignUpOpen || p.config.SignUp.Mode == policy.SignUpInvitation {
+		mux.HandleFunc("GET "+account.PathSignUpLink, page(accountPages.ShowWelcome))
+		mux.Handle("POST "+account.PathSignUpLink, ownForm(accountPages.Welcome))
+	}
+	mux.HandleFunc("GET "+account.PathInvitation, page(accountPages.ShowWelcome))
+	mux.Handle("POST "+account.PathInvitation, ownForm(accountPages.Welcome))
 	mux.HandleFunc("GET "+account.PathConfirmEmail, page(accountPages.ShowConfirmEmail))
 	mux.Handle("POST "+account.PathConfirmEmail, ownForm(accountPages.ConfirmEmail))
 	mux.HandleFunc("GET "+account.PathNotMe, page(accountPages.ShowNotMe))
@@ -235,11 +246,14 @@ func (p *Provider) account(view *logoutview.Handler) *account.Handler {
 		Authn:         c.Authn,
 		ResetMails:    p.resetMails,
 		Notices:       p.notices,
-		TOTP:          p.totp,
-		RecoveryCodes: p.recovery,
-		Passkeys:      p.passkeys,
-		Upstreams:     p.upstreams,
-		SignReport:    p.signReport,
+		SignUps:       p.signUps,
+
+		SessionLifetimes: c.Session,
+		TOTP:             p.totp,
+		RecoveryCodes:    p.recovery,
+		Passkeys:         p.passkeys,
+		Upstreams:        p.upstreams,
+		SignReport:       p.signReport,
 	}
 }
 

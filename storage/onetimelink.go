@@ -20,6 +20,8 @@ const (
 	LinkReset       = "reset"      // sets a password; an administrator made it
 	LinkMailedReset = "reset_mail" // sets a password; it was mailed to Address
 	LinkEmail       = "email"      // makes Address the user's address; it was mailed there
+	LinkInvitation  = "invitation" // sets the first password of the user, whose address is Address
+	LinkSignUp      = "sign_up"    // makes an account with Address, whose subject is then Subject
 	LinkNotMe       = "not_me"     // in a notice to Address: undoes what happened to the account since Created
 )
 

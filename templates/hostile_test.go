@@ -59,6 +59,7 @@ func everyPage(fill func(reflect.Value)) map[string]func(io.Writer) error {
 	add("activity", ActivityPage{}, func(w io.Writer, p any) error { return Activity(w, p.(ActivityPage)) })
 	add("report", ReportPage{}, func(w io.Writer, p any) error { return Report(w, p.(ReportPage)) })
 	add("confirmemail", ConfirmEmailPage{}, func(w io.Writer, p any) error { return ConfirmEmail(w, p.(ConfirmEmailPage)) })
+	add("signup", SignUpPage{}, func(w io.Writer, p any) error { return SignUp(w, p.(SignUpPage)) })
 	add("notme", NotMePage{}, func(w io.Writer, p any) error { return NotMe(w, p.(NotMePage)) })
 	add("forgot", ForgotPage{}, func(w io.Writer, p any) error { return Forgot(w, p.(ForgotPage)) })
 	add(

@@ -23,6 +23,9 @@ const (
 	MailTest         MailKind = "test"
 	MailReset        MailKind = "reset"         // a link that sets a new password
 	MailResetRefused MailKind = "reset_refused" // mail alone may not give access to the account
+	MailInvitation   MailKind = "invitation"    // sets the first password of a user, or makes an account
+	MailSignUp       MailKind = "sign_up"       // makes an account
+	MailSignUpKnown  MailKind = "sign_up_known" // the address has an account already
 	MailConfirmEmail MailKind = "confirm_email" // to a new address, which its link confirms
 
 	// The kinds of notices. Their link leads to NotMePage.

@@ -33,12 +33,13 @@ const (
 	PasswordSame     Fault = "same"     // new and old are the same
 	PasswordsDiffer  Fault = "differ"   // the new and the repeated password differ
 	EmailInvalid     Fault = "email"
-	EmailFixed       Fault = "email-fixed" // it was changed, or the account protected, less than three days ago
-	LoginMissing     Fault = "login"       // no user name or e-mail address was typed
-	WrongCode        Fault = "code"        // of an authenticator app, or a recovery code
-	PasskeyRefused   Fault = "passkey"     // no passkey of this user, or its answer proves nothing
-	FactorNeeded     Fault = "needed"      // the last factor that the policy demands cannot go
-	TooManyPasskeys  Fault = "many"        // no room for another one
+	EmailDomain      Fault = "email-domain" // addresses of this domain may not sign up
+	EmailFixed       Fault = "email-fixed"  // it was changed, or the account protected, less than three days ago
+	LoginMissing     Fault = "login"        // no user name or e-mail address was typed
+	WrongCode        Fault = "code"         // of an authenticator app, or a recovery code
+	PasskeyRefused   Fault = "passkey"      // no passkey of this user, or its answer proves nothing
+	FactorNeeded     Fault = "needed"       // the last factor that the policy demands cannot go
+	TooManyPasskeys  Fault = "many"         // no room for another one
 
 	// The faults of a sign-in with an account of another provider; Problem.Provider is its name.
 	UpstreamUnavailable Fault = "upstream-unavailable" // it does not answer
@@ -65,6 +66,7 @@ var problemTexts = map[Fault]string{
 	PasswordSame:     "problem.same",
 	PasswordsDiffer:  "problem.differ",
 	EmailInvalid:     "problem.email",
+	EmailDomain:      "problem.email-domain",
 	EmailFixed:       "problem.email-fixed",
 	LoginMissing:     "problem.login",
 	WrongCode:        "problem.code",
@@ -112,6 +114,7 @@ var invalidFields = map[Fault][]string{
 	PasswordSame:     {"new-password"},
 	PasswordsDiffer:  {"new-password", "repeat-password"},
 	EmailInvalid:     {"email"},
+	EmailDomain:      {"email"},
 	EmailFixed:       {"email"},
 	LoginMissing:     {"login"},
 	WrongCode:        {"code"},

@@ -69,6 +69,7 @@ func signInSamples() []Sample {
 	forAtlas.Login = "ada@example.org"
 	forAtlas.RememberMe = true
 	forAtlas.ForgotURL = "/login/forgot"
+	forAtlas.SignUpURL = "/signup"
 
 	withLogo := forAtlas
 	withLogo.Application = &atlas
@@ -609,6 +610,11 @@ func otherSamples() []Sample {
 	missing.Problem = Problem{Fault: LoginMissing}
 	sent := forgot
 	sent.Sent = true
+	signUp := SignUpPage{Page: Page{Now: sampleNow}, Action: "/signup", SignInURL: "/account"}
+	otherDomain := signUp
+	otherDomain.Problem = Problem{Fault: EmailDomain}
+	signUpSent := signUp
+	signUpSent.Sent = true
 	notMe := NotMePage{
 		Page:        Page{Now: sampleNow},
 		Action:      "/not-me/x",
@@ -683,6 +689,9 @@ func otherSamples() []Sample {
 		sample("forgot", Forgot, forgot),
 		sample("forgot-missing", Forgot, missing),
 		sample("forgot-sent", Forgot, sent),
+		sample("signup", SignUp, signUp),
+		sample("signup-domain", SignUp, otherDomain),
+		sample("signup-sent", SignUp, signUpSent),
 		sample("notme", NotMe, notMe),
 		sample("notme-restores", NotMe, restores),
 		sample("resetpassword", ResetPassword, reset),

@@ -15,6 +15,7 @@ type SignInPage struct {
 	RememberMe      bool    // "Keep me signed in" is ticked
 	Problem         Problem // of the previous attempt
 	OtherAccountURL string  // with AccountFixed: a GET that shows the page without the fixed account
+	SignUpURL       string  // makes an account; empty: not everyone may
 	ForgotURL       string  // resets a forgotten password; empty: the page refers to the administrator
 	CancelURL       string  // a GET that goes back to the app with access_denied; empty: no such link
 	OtherMethods    []SignInMethod

@@ -28,6 +28,7 @@ func (p *program) userCommand() *cobra.Command {
 		p.userEnable(),
 		p.userRemove(),
 		p.userResetLink(),
+		p.userInvite(),
 		p.userFactors(),
 	)
 	return cmd
@@ -45,14 +46,16 @@ func addClaimFlags(cmd *cobra.Command, m *recordFields) {
 
 func (p *program) userAdd() *cobra.Command {
 	var m recordFields
-	var fromStdin, noPassword bool
+	var fromStdin, noPassword, invite bool
 	cmd := &cobra.Command{
 		Use:   "add [NAME]",
 		Short: "Add a user",
 		Long: "Add a user. The password is prompted for or read from stdin; in a file it is the field password.\n" +
-			"For a user without a password, `curfew user reset-link` makes a link with which the user sets one.",
-		Example: "  curfew user add ann --email ann@example.org\n  curfew user add --file ann.json",
-		Args:    cobra.MaximumNArgs(1),
+			"For a user without a password, `curfew user reset-link` makes a link with which the user sets one.\n" +
+			"With --invite that link is mailed: the user then sets the password, which also verifies the address.",
+		Example: "  curfew user add ann --email ann@example.org\n" +
+			"  curfew user add ann --email ann@example.org --invite\n  curfew user add --file ann.json",
+		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if fromStdin && m.file == "-" {
 				return usageErrorf("stdin cannot be both the file and the password")
@@ -73,7 +76,15 @@ func (p *program) userAdd() *cobra.Command {
 			}
 			_, hasPassword := fields["password"]
 			mayPrompt := fromStdin || m.file == ""
-			if !hasPassword && !noPassword && mayPrompt {
+			if invite {
+				if _, hasEmail := fields["email"]; !hasEmail || hasPassword {
+					return usageErrorf("--invite needs an e-mail address, and no password")
+				}
+				if _, given := fields["email_verified"]; !given {
+					fields["email_verified"] = false
+				}
+			}
+			if !hasPassword && !noPassword && !invite && mayPrompt {
 				fields["password"], err = p.readPassword(fromStdin)
 				if err != nil {
 					return err
@@ -82,15 +93,25 @@ func (p *program) userAdd() *cobra.Command {
 			return ask(
 				cmd.Context(),
 				p,
-				func(ctx context.Context, c *admin.Client) (admin.User, error) { return c.AddUser(ctx, fields) },
+				func(ctx context.Context, c *admin.Client) (admin.User, error) {
+					u, err := c.AddUser(ctx, fields)
+					if err == nil && invite {
+						_, err = c.Invite(ctx, admin.InvitationRequest{User: u.Subject})
+						if err != nil {
+							err = fmt.Errorf("the user was added; repeat with `curfew user invite %s`: %w", u.Subject, err)
+						}
+					}
+					return u, err
+				},
 				func(u admin.User) error { return p.printRecord(u) },
 			)
 		},
 	}
 	addClaimFlags(cmd, &m)
+	cmd.Flags().BoolVar(&invite, "invite", false, "mail the user a link that sets the password")
 	cmd.Flags().BoolVar(&fromStdin, "password-stdin", false, "read the password from stdin")
 	cmd.Flags().BoolVar(&noPassword, "no-password", false, "the user sets a password by a reset link")
-	cmd.MarkFlagsMutuallyExclusive("password-stdin", "no-password")
+	cmd.MarkFlagsMutuallyExclusive("password-stdin", "no-password", "invite")
 	return cmd
 }
 

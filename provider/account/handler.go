@@ -33,6 +33,7 @@ type Store interface {
 	storage.OneTimeLinks
 	storage.FactorStore
 	storage.Identities
+	Sequence(ctx context.Context) (storage.Sequence, error)
 	Client(ctx context.Context, id string) (*storage.Client, error)
 	ListGrants(ctx context.Context, subject, client string, offlineOnly bool, at time.Time) ([]storage.Grant, error)
 }
@@ -57,9 +58,12 @@ type Handler struct {
 	Authn         policy.Authn
 	ResetMails    *ResetMails   // nil: Curfew sends no mail
 	Notices       *mail.Notices // nil: Curfew sends no mail
-	TOTP          *authn.TOTP
-	RecoveryCodes *authn.RecoveryCodes
-	Passkeys      *authn.Passkeys // nil: the issuer's host cannot have passkeys
+	SignUps       *SignUps      // nil: not everyone may sign up
+
+	SessionLifetimes policy.Session
+	TOTP             *authn.TOTP
+	RecoveryCodes    *authn.RecoveryCodes
+	Passkeys         *authn.Passkeys // nil: the issuer's host cannot have passkeys
 
 	// RedirectToSignIn redirects to the sign-in page. After the sign-in, the browser goes to path.
 	RedirectToSignIn func(w http.ResponseWriter, r *http.Request, path string) error

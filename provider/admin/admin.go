@@ -24,7 +24,9 @@ import (
 	"github.com/curfew-id/curfew/provider/authn"
 	"github.com/curfew-id/curfew/provider/egress"
 	"github.com/curfew-id/curfew/provider/keys"
+	"github.com/curfew-id/curfew/provider/mail"
 	"github.com/curfew-id/curfew/provider/password"
+	"github.com/curfew-id/curfew/provider/policy"
 	"github.com/curfew-id/curfew/provider/register"
 	"github.com/curfew-id/curfew/provider/upstream"
 	"github.com/curfew-id/curfew/provider/web"
@@ -127,6 +129,8 @@ type Config struct {
 	Egress         Egress
 	Outbox         Outbox
 	Upstreams      upstream.Set
+	Notices        *mail.Notices // nil: Curfew sends no mail
+	SignUp         policy.SignUp
 	ResetURL       func(secret string) string // the URL of a password reset link with this secret
 
 	MaxTrustHorizon time.Duration // 0: no limit

@@ -51,6 +51,11 @@ func (c *Client) RemoveUser(ctx context.Context, user string) (TerminationResult
 	return call[TerminationResult](ctx, c, http.MethodDelete, joinPath("users", user), nil, nil)
 }
 
+// Invite calls POST /invitations.
+func (c *Client) Invite(ctx context.Context, request InvitationRequest) (Invitation, error) {
+	return call[Invitation](ctx, c, http.MethodPost, "/invitations", nil, request)
+}
+
 // MakeResetLink calls POST /users/{user}/reset-link.
 func (c *Client) MakeResetLink(ctx context.Context, user string, request ResetLinkRequest) (ResetLink, error) {
 	return call[ResetLink](ctx, c, http.MethodPost, joinPath("users", user, "reset-link"), nil, request)

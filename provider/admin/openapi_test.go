@@ -246,6 +246,8 @@ func TestSchemasHaveTheMembersOfTheTypes(t *testing.T) {
 		"UserList":                  {value: UserList{}},
 		"PasswordChange":            {value: PasswordChange{}},
 		"ResetLinkRequest":          {value: ResetLinkRequest{}},
+		"InvitationRequest":         {value: InvitationRequest{}},
+		"Invitation":                {value: Invitation{}},
 		"Factor":                    {value: Factor{}},
 		"FactorList":                {value: FactorList{}},
 		"ClaimRule":                 {value: storage.ClaimRule{}},

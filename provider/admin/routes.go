@@ -29,6 +29,7 @@ func (a *api) routes() []route {
 		{"POST", "/users/{user}/reset-link", a.makeResetLink},
 		{"GET", "/users/{user}/factors", a.listFactors},
 		{"DELETE", "/users/{user}/factors/{factor}", withoutBody(a.removeFactor)},
+		{"POST", "/invitations", a.invite},
 
 		{"GET", "/groups", a.listGroups},
 		{"PUT", "/groups/{group}/members/{user}", withoutBody(a.joinGroup)},

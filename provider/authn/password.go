@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"strings"
+	"time"
 
 	"github.com/curfew-id/curfew/provider/password"
 	"github.com/curfew-id/curfew/storage"
@@ -41,6 +42,7 @@ type Password struct {
 	Log     *slog.Logger
 
 	Passkeys  *Passkeys // the page also offers to sign in with a passkey; nil: it does not
+	SignUpURL string    // the page on which everyone may make an account; empty: not everyone may
 	ForgotURL string    // the page on which users ask for a reset link by mail; empty: Curfew sends no mail
 }
 
@@ -60,6 +62,7 @@ func (p *Password) Page(ctx context.Context, prompt Prompt) (func(io.Writer) err
 		Login:           prompt.Login,
 		OfferRememberMe: true,
 		ForgotURL:       p.ForgotURL,
+		SignUpURL:       p.SignUpURL,
 		RememberMe:      prompt.RememberMe,
 		Problem:         prompt.Problem,
 		OtherAccountURL: prompt.OtherAccountURL,
@@ -127,13 +130,18 @@ func (p *Password) Authenticate(ctx context.Context, attempt Attempt) (Authentic
 	if shouldRehash {
 		p.rehash(ctx, &user, secret)
 	}
+	return ByPassword(user, attempt.At, attempt.Sequence), nil
+}
+
+// ByPassword returns the authentication of a user who has just given, or set, the password.
+func ByPassword(user storage.User, at time.Time, sequence storage.Sequence) Authentication {
 	return Authentication{
 		User:     user,
-		AuthTime: attempt.At,
-		Sequence: attempt.Sequence,
+		AuthTime: at,
+		Sequence: sequence,
 		AMR:      []string{amrPassword},
 		ACR:      ACRPassword,
-	}, nil
+	}
 }
 
 // findUser returns the user in the attempt, and the name of the account for the limiter. The user is empty if no user

@@ -255,6 +255,9 @@ func (l *loader) checkStore() {
 
 func (l *loader) checkMail() {
 	m := l.config.Mail
+	if l.config.SignUp.Mode != "off" && m.Host == "" {
+		l.addSettingProblem("sign_up.mode", "must be off without mail.host: the address of a new user is verified by mail")
+	}
 	if m.Host == "" {
 		if m.From != "" || m.Username != "" || m.PasswordFile != "" {
 			l.addSettingProblem("mail.host", "is required for the other settings of mail: the mail server")

@@ -59,6 +59,7 @@ type Config struct {
 	Audit     policy.Audit    `yaml:"audit"`
 	Backup    Backup          `yaml:"backup"`
 	Mail      Mail            `yaml:"mail"`
+	SignUp    policy.SignUp   `yaml:"sign_up"`
 	Metrics   Metrics         `yaml:"metrics"`
 	Log       Log             `yaml:"log"`
 

@@ -210,6 +210,7 @@ func (s *Server) openProvider(ctx context.Context, cfg *config.Config, observe l
 		Logout:          cfg.Logout,
 		Registration:    cfg.Registration,
 		Audit:           cfg.Audit,
+		SignUp:          cfg.SignUp,
 		Upstreams:       cfg.UpstreamProviders(),
 		MaxTrustHorizon: cfg.MaxTrustHorizon,
 		HSTS:            web.HSTS{MaxAge: cfg.TLS.HSTS, IncludeSubDomains: cfg.TLS.HSTSSubdomains},

@@ -1,9 +1,11 @@
 package keys
 
 import (
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // maxSealedLength limits a sealed text, in characters.
@@ -29,9 +31,16 @@ func (r *Ring) Seal(purpose string, value []byte) (string, error) {
 	return text, nil
 }
 
+// isCanonicalBase64 reports whether text is as Seal writes it. The codec's decoder skips line ends and ignores trailing
+// bits, so that one value could be sent as many different texts.
+func isCanonicalBase64(text string) bool {
+	_, err := base64.URLEncoding.Strict().DecodeString(text)
+	return err == nil && !strings.ContainsAny(text, "\r\n")
+}
+
 // Open returns the value that Seal has sealed for the same purpose. For any other text the error is ErrNotSealed.
 func (r *Ring) Open(purpose, text string) ([]byte, error) {
-	if len(text) > maxSealedLength {
+	if len(text) > maxSealedLength || !isCanonicalBase64(text) {
 		return nil, fmt.Errorf("open %s: %w", purpose, ErrNotSealed)
 	}
 	for _, k := range r.current.Load().sealingKeys {

@@ -440,3 +440,17 @@ func TestStateReturnsByteForByte(t *testing.T) {
 		}
 	})
 }
+
+// TestSemicolonInALogoutRequestIsData: RFC 3986 §3.4 allows it in a query, raw, and only & separates parameters.
+func TestSemicolonInALogoutRequestIsData(t *testing.T) {
+	f := providertest.MustStart(t, nil)
+	f.MustAddClient("atlas", nil)
+	b := f.Browser()
+	hint := b.MustJoin("alice", "atlas").IDToken
+	request := providertest.EndSessionURL(
+		"id_token_hint", hint, "post_logout_redirect_uri", "https://atlas.example/bye", "state", "XYZ")
+	page := b.Get(strings.Replace(request, "XYZ", "a;state=b", 1))
+	if got := page.Header.Get("Location"); got != "https://atlas.example/bye?state=a%3Bstate%3Db" {
+		t.Errorf("got %d to %q, want the state with its semicolon", page.Status, got)
+	}
+}

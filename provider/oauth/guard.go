@@ -26,8 +26,10 @@ func (s *Server) guard(path string, library http.Handler) http.Handler {
 		w = &challengeWriter{ResponseWriter: w, challenge: challenge}
 		outcome := requestOutcome{}
 		form, err := readForm(w, r)
+		creds, credentialsErr := readCredentials(r.Header, form)
+		outcome.client = claimedClient(creds)
 		if err == nil {
-			outcome.client, err = s.validateForm(path, r.Header, form)
+			err = validateForm(path, form, creds, credentialsErr)
 		}
 		if err != nil {
 			s.logError(r.Context(), outcome.client, err)
@@ -46,7 +48,8 @@ func (s *Server) guard(path string, library http.Handler) http.Handler {
 	}))
 }
 
-// readForm reads the parameters from the body. It refuses parameters in the URL, because URLs are logged.
+// readForm reads the parameters from the body. It refuses parameters in the URL, because URLs are logged. If a parameter
+// is repeated, it returns the parameters with the error.
 func readForm(w http.ResponseWriter, r *http.Request) (url.Values, error) {
 	if r.Method != http.MethodPost {
 		w.Header().Set("Allow", http.MethodPost)
@@ -66,7 +69,7 @@ func readForm(w http.ResponseWriter, r *http.Request) (url.Values, error) {
 	repeated, isRepeated := errors.AsType[web.RepeatedParamError](err)
 	switch {
 	case isRepeated:
-		return nil, invalidRequest(repeated.Error()).About(repeated.Name) // RFC 6749 §3.2
+		return form, invalidRequest(repeated.Error()).About(repeated.Name) // RFC 6749 §3.2
 	case err != nil:
 		return nil, invalidRequest(
 			"the request body is not a form (application/x-www-form-urlencoded) of at most 64 kB",
@@ -75,31 +78,35 @@ func readForm(w http.ResponseWriter, r *http.Request) (url.Values, error) {
 	return form, nil
 }
 
-// validateForm refuses requests that the library would answer with a wrong status, or with a text from the request. It
-// returns the client_id in the request, for the log.
-func (s *Server) validateForm(path string, h http.Header, form url.Values) (client string, err error) {
-	creds, credentialsErr := readCredentials(h, form)
-	client = creds.clientID
-	if creds.assertion != "" {
-		client, _ = unverifiedSubject(creds.assertion)
+// claimedClient returns the client_id that a request claims, for the log. It proves nothing.
+func claimedClient(creds credentials) string {
+	if creds.assertion == "" {
+		return creds.clientID
 	}
+	client, _ := unverifiedSubject(creds.assertion)
+	return client
+}
+
+// validateForm refuses requests that the library would answer with a wrong status, or with a text from the request.
+// credentialsErr is the error of reading creds from the request.
+func validateForm(path string, form url.Values, creds credentials, credentialsErr error) error {
 	if path == tokenPath {
 		if err := checkGrantType(form.Get("grant_type")); err != nil {
-			return client, err
+			return err
 		}
 	}
 	if credentialsErr != nil {
-		return client, credentialsErr
+		return credentialsErr
 	}
 	if path == introspectPath && creds.kind == credentialNone {
-		return client, invalidClient("introspection needs client authentication") // RFC 7662 §2.1
+		return invalidClient("introspection needs client authentication") // RFC 7662 §2.1
 	}
 	for _, name := range requiredParams(path, form.Get("grant_type")) {
 		if form.Get(name) == "" {
-			return client, invalidRequest(name + " is missing").About(name)
+			return invalidRequest(name + " is missing").About(name)
 		}
 	}
-	return client, nil
+	return nil
 }
 
 // checkGrantType returns an error if the token endpoint does not support the grant type.

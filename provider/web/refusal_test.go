@@ -213,12 +213,19 @@ func TestEveryBadParameterIsNamedInTheLog(t *testing.T) {
 			text := log.String()
 			for _, line := range logLines(t, &log) {
 				reason, _ := line["reason"].(string)
-				if line["msg"] == "request refused" && line["client"] == "atlas" && line["param"] == bad.param &&
-					reason != "" {
+				param, _ := line["param"].(string)
+				isNamed := line["client"] == "atlas" && param == bad.param && reason != ""
+				if line["msg"] == "request refused" && isNamed {
 					return
 				}
 			}
-			t.Errorf("%s, %s=%.20s: the log does not name client, parameter and reason:\n%s", endpoint, bad.param, bad.value, text)
+			t.Errorf(
+				"%s, %s=%.20s: the log does not name client, parameter and reason:\n%s",
+				endpoint,
+				bad.param,
+				bad.value,
+				text,
+			)
 		}
 		for _, bad := range []badParameter{
 			{"response_type", ""},
@@ -242,21 +249,38 @@ func TestEveryBadParameterIsNamedInTheLog(t *testing.T) {
 		}
 		redemption := url.Values{
 			"grant_type":    {"authorization_code"},
-			"code":          {"x"},
-			"redirect_uri":  {"https://atlas.example/callback"},
-			"code_verifier": {strings.Repeat("v", 43)},
+			"redirect_uri":  {"https://atlas.example/cb"},
+			"code_verifier": {providertest.Verifier},
 		}
 		for _, bad := range []badParameter{
 			{"grant_type", "made_up"},
 			{"grant_type", "implicit"},
 			{"code", "y\n"},
+			{"code_verifier", "short"},
+			{"redirect_uri", "https://atlas.example/"},
 			{"resource", "https://api.example"},
 		} {
+			code := b.MustSignIn("alice", "atlas").Get("code")
 			mustName("token", bad, func() {
 				form := maps.Clone(redemption)
+				form.Set("code", code)
 				form.Set(bad.param, bad.value)
 				o.Token("atlas", form)
 			})
+		}
+		for _, endpoint := range []string{"/token", "/revoke", "/introspect"} {
+			mustName(endpoint+" with a query", badParameter{}, func() { o.Call("atlas", endpoint+"?x=y", nil) })
+		}
+		for _, endpoint := range []string{"/revoke", "/introspect"} {
+			for _, bad := range []badParameter{{"token", ""}, {"made_up", "twice"}} {
+				mustName(endpoint, bad, func() {
+					form := url.Values{"token": {"x"}, bad.param: {bad.value}}
+					if bad.value == "twice" {
+						form.Add(bad.param, bad.value)
+					}
+					o.Call("atlas", endpoint, form)
+				})
+			}
 		}
 		for _, bad := range []badParameter{
 			{"post_logout_redirect_uri", "https://evil.example/"},
@@ -278,14 +302,64 @@ func TestErrorPageShowsTheRefusedHostAndARequestIDThatTheLogHas(t *testing.T) {
 		var log bytes.Buffer
 		o := mustStartLogging(t, &log, slog.LevelInfo)
 		o.MustAddClient("atlas", nil)
-		log.Reset()
-		p := o.Browser().
-			Get(providertest.AuthorizeURL("atlas", "redirect_uri", "https://staging.atlas.example:8443/callback"))
-		p.MustName(t, "staging.atlas.example:8443")
-		lines := logLines(t, &log)
-		id, _ := lines[0]["request"].(string)
-		if id == "" || !strings.Contains(p.Body, id) || p.Header.Get("X-Request-Id") != id {
-			t.Errorf("got request ID %q in the log and %q in the answer", id, p.Header.Get("X-Request-Id"))
+		b := o.Browser()
+		hint := b.MustJoin("alice", "atlas").IDToken
+		logoutTo := func(uri string) string {
+			return providertest.EndSessionURL("id_token_hint", hint, "post_logout_redirect_uri", uri)
+		}
+		const long = "https://atlas.example/callback"
+		for _, c := range []struct {
+			request string
+			shown   string // on the page
+			param   string // in the log
+		}{
+			{
+				providertest.AuthorizeURL("atlas", "redirect_uri", "https://staging.atlas.example:8443/callback"),
+				"staging.atlas.example:8443", "redirect_uri",
+			},
+			{providertest.AuthorizeURL("atlas", "redirect_uri", "https://atlas.example/cb/"), "atlas.example", "redirect_uri"},
+			{providertest.AuthorizeURL("atlas", "redirect_uri", "https://ATLAS.example/cb"), "ATLAS.example", "redirect_uri"},
+			{providertest.AuthorizeURL("atlas", "redirect_uri", "https://a@b.example/cb"), "b.example", "redirect_uri"},
+			{providertest.AuthorizeURL("atlas", "redirect_uri", "com.example.app:/cb"), "", "redirect_uri"},
+			{providertest.AuthorizeURL("atlas", "redirect_uri", "%zz"), "", "redirect_uri"},
+			{
+				providertest.AuthorizeURL("atlas", "redirect_uri", "https://"+strings.Repeat("x", 9000)+".example/"),
+				"", "redirect_uri",
+			},
+			{providertest.AuthorizeURL("atlas", "redirect_uri", ""), "redirect_uri", "redirect_uri"},
+			{providertest.AuthorizeURL("nobody"), "client_id", "client_id"},
+			{providertest.AuthorizeURL("nobody", "client_id", ""), "client_id", "client_id"},
+			{providertest.AuthorizeURL("atlas") + "&redirect_uri=" + url.QueryEscape(long), "redirect_uri", "redirect_uri"},
+			{providertest.AuthorizeURL("atlas") + "&client_id=atlas", "client_id", "client_id"},
+			{logoutTo("https://evil.example/"), "post_logout_redirect_uri", "post_logout_redirect_uri"},
+			{providertest.EndSessionURL("id_token_hint", "x"), "id_token_hint", "id_token_hint"},
+			{providertest.EndSessionURL("client_id", "nobody"), "client_id", "client_id"},
+			{providertest.EndSessionURL("id_token_hint", hint, "client_id", "other"), "client_id", "client_id"},
+			{"/end_session?state=1&state=2", "state", "state"},
+		} {
+			log.Reset()
+			p := o.Browser().Get(c.request)
+			_, description, _ := strings.Cut(p.Body, `id="error-description">`)
+			description, _, _ = strings.Cut(description, "</p>")
+			if p.Status != http.StatusBadRequest || !strings.Contains(description, c.shown) {
+				t.Errorf("%.120s: got %d %q, want 400 and %q", c.request, p.Status, description, c.shown)
+			}
+			if c.shown == "" && strings.Contains(description, "xxxx") {
+				t.Errorf("%.120s: got %q, want no host", c.request, description)
+			}
+			lines := logLines(t, &log)
+			id, _ := lines[0]["request"].(string)
+			if id == "" || !strings.Contains(p.Body, id) || p.Header.Get("X-Request-Id") != id {
+				t.Errorf(
+					"%.120s: got request ID %q in the log and %q in the answer",
+					c.request,
+					id,
+					p.Header.Get("X-Request-Id"),
+				)
+			}
+			if lines[0]["msg"] != "request refused" || lines[0]["param"] != c.param || lines[0]["reason"] == "" {
+				t.Errorf("%.120s: got %v, want the reason and the parameter %s", c.request, lines[0], c.param)
+			}
 		}
 	})
 }

@@ -223,6 +223,8 @@ func (p *Provider) Run(ctx context.Context) {
 	if p.config.Registration.Enabled() {
 		workers.Go(func() { p.registration.Run(ctx) })
 	}
+	refusals := &refusalSaver{refusals: p.refusals, clients: p.config.Store, log: p.config.Log}
+	workers.Go(func() { refusals.Run(ctx) })
 	workers.Go(func() { p.logUnreachableLogins(ctx) })
 	workers.Go(func() {
 		p.config.Ring.Run(ctx, func(err error) { p.config.Log.ErrorContext(ctx, "keys not maintained", "err", err) })

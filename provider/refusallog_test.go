@@ -2,11 +2,15 @@ package provider_test
 
 import (
 	"encoding/json"
+	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"github.com/curfew-id/curfew/provider/admin"
 	"github.com/curfew-id/curfew/provider/providertest"
+	"github.com/curfew-id/curfew/storage/bolt"
 )
 
 // mustDiagnose returns the diagnosis of one client.
@@ -76,4 +80,75 @@ func TestRefusalsOfAClientAreBounded(t *testing.T) {
 	if p := f.Admin("GET", "/clients/unknown/refusals", ""); p.Status != 404 {
 		t.Errorf("got %d for a client that is not registered, want 404", p.Status)
 	}
+}
+
+// TestLastRefusalAndFirstSignInAreStored: a restart hides neither why an app cannot sign its users in, nor that it
+// could.
+func TestLastRefusalAndFirstSignInAreStored(t *testing.T) {
+	file := bolt.Options{Path: filepath.Join(t.TempDir(), "curfew.db")}
+	start := func(t *testing.T, run func(f *providertest.Fixture)) {
+		t.Helper()
+		synctest.Test(t, func(t *testing.T) {
+			run(providertest.MustStartAgain(t, file, nil))
+		})
+	}
+	start(t, func(f *providertest.Fixture) {
+		f.MustAddUser("alice")
+		f.MustAddClient("atlas", nil)
+		f.MustAddClient("ledger", nil)
+		f.MustAddStranger("stranger", nil)
+		b := f.Browser()
+		b.MustJoin("alice", "ledger")
+		b.Get("/end_session")
+		for _, client := range []string{"atlas", "stranger"} {
+			b.Get(providertest.AuthorizeURL(client, "redirect_uri", "https://atlas.example/wrong"))
+		}
+		time.Sleep(time.Minute)
+		b.Get(providertest.AuthorizeURL("atlas", "scope", "profile")) // stored when the server stops
+	})
+	start(t, func(f *providertest.Fixture) {
+		time.Sleep(time.Hour) // each bubble begins at the same time
+		list := mustListRefusals(t, f, "atlas").Refusals
+		if len(list) != 1 || list[0].Param != "scope" || list[0].RequestID == "" {
+			t.Errorf("got %+v after a restart, want the last refusal", list)
+		}
+		if d := mustDiagnose(t, f, "atlas"); !d.NeverSignedIn || d.LastRefusal == nil || len(d.Problems) == 0 {
+			t.Errorf("got %+v, want a client without sign-ins and its last refusal", d)
+		}
+		if list := mustListRefusals(t, f, "stranger").Refusals; len(list) != 0 {
+			t.Errorf("got %+v stored for a client that registered itself, want none", list)
+		}
+		f.Browser().Get(providertest.AuthorizeURL("atlas", "response_type", "code code"))
+		list = mustListRefusals(t, f, "atlas").Refusals
+		if len(list) != 2 || list[0].Param != "response_type" || list[1].Param != "scope" {
+			t.Errorf("got %+v, want the new refusal and then the stored one", list)
+		}
+		if d := mustDiagnose(t, f, "ledger"); d.NeverSignedIn {
+			t.Error("got the client that signed a user in as one that never did")
+		}
+	})
+}
+
+// TestRefusalsCauseOneCommitInHalfAMinute: anyone can cause them.
+func TestRefusalsCauseOneCommitInHalfAMinute(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := providertest.MustStart(t, nil)
+		f.MustAddClient("atlas", nil)
+		f.MustAddClient("ledger", nil)
+		time.Sleep(45 * time.Second) // between two saves
+		before := f.Store.Commits()
+		b := f.Browser()
+		for range 100 {
+			b.Get(providertest.AuthorizeURL("atlas", "redirect_uri", "https://atlas.example/wrong"))
+			b.Get(providertest.AuthorizeURL("ledger", "redirect_uri", "https://atlas.example/wrong"))
+		}
+		if n := f.Store.Commits() - before; n != 0 {
+			t.Errorf("got %d commits for refused requests, want none at once", n)
+		}
+		time.Sleep(30 * time.Second)
+		synctest.Wait()
+		if n := f.Store.Commits() - before; n != 1 {
+			t.Errorf("got %d commits after half a minute, want 1", n)
+		}
+	})
 }

@@ -151,6 +151,11 @@ type Clients interface {
 	// neverUsed, and those that got their latest token before disused. The store dates the latest token up to
 	// UseInterval too early.
 	UnusedClients(ctx context.Context, neverUsed, disused time.Time, limit int) (ids []string, err error)
+	// ClientActivity returns the activity of a client. It is zero for a client that is not stored.
+	ClientActivity(ctx context.Context, id string) (ClientActivity, error)
+	// PutRefusals stores the last refusals of clients, by client_id, in one transaction. It ignores clients that are
+	// not stored, and refusals that are not later than the stored ones.
+	PutRefusals(ctx context.Context, refusals map[string]ClientRefusal) error
 }
 
 // ClientUsage says how much room clients take in the store.

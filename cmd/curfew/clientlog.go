@@ -1,17 +1,17 @@
 package main
 
 import (
+	"github.com/curfew-id/curfew/storage"
 	"github.com/spf13/cobra"
-
-	"github.com/curfew-id/curfew/provider/web"
 )
 
 func (p *program) clientLog() *cobra.Command {
 	return &cobra.Command{
 		Use:   "log ID",
 		Short: "Show the last refused requests of a client, and why they were refused",
-		Long: "Show the last refused requests of a client, and why they were refused: at most 20, " +
-			"newest first, since the server started.\n" +
+		Long: "Show the last refused requests of a client, and why they were refused: at most 20 since the server " +
+			"started, newest first.\n" +
+			"The last one is stored, unless the client registered itself: it is there after a restart.\n" +
 			"The log of the server has all of them, with the same request IDs.",
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -24,7 +24,7 @@ func (p *program) clientLog() *cobra.Command {
 				return withExitCode(err)
 			}
 			return printList(p, seqOf(refusals), []string{"at", "reason", "code", "param", "value", "request"},
-				func(r web.ClientRefusal) []string {
+				func(r storage.ClientRefusal) []string {
 					return []string{formatTime(r.At), r.Reason, r.Code, r.Param, r.Value, r.RequestID}
 				})
 		},

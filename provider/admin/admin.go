@@ -29,7 +29,6 @@ import (
 	"github.com/curfew-id/curfew/provider/policy"
 	"github.com/curfew-id/curfew/provider/register"
 	"github.com/curfew-id/curfew/provider/upstream"
-	"github.com/curfew-id/curfew/provider/web"
 	"github.com/curfew-id/curfew/storage"
 )
 
@@ -105,7 +104,7 @@ type Registrar interface {
 
 // Refusals has the last refused requests of each client, newest first (web.RefusalLog).
 type Refusals interface {
-	Of(client string) []web.ClientRefusal
+	Of(client string) []storage.ClientRefusal
 }
 
 // Egress calls relying parties (egress.Client).

@@ -5,7 +5,7 @@ import (
 	"iter"
 	"net/http"
 
-	"github.com/curfew-id/curfew/provider/web"
+	"github.com/curfew-id/curfew/storage"
 )
 
 // AddClient calls POST /clients. members are client metadata, and client_secret to import an existing secret.
@@ -49,7 +49,7 @@ func (c *Client) RemoveClient(ctx context.Context, client string) (TerminationRe
 }
 
 // Refusals calls GET /clients/{client}/refusals.
-func (c *Client) Refusals(ctx context.Context, client string) ([]web.ClientRefusal, error) {
+func (c *Client) Refusals(ctx context.Context, client string) ([]storage.ClientRefusal, error) {
 	list, err := call[RefusalList](ctx, c, http.MethodGet, joinPath("clients", client, "refusals"), nil, nil)
 	return list.Refusals, err
 }

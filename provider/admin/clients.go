@@ -17,6 +17,7 @@ type ClientStore interface {
 	PutClient(ctx context.Context, c storage.Client, e ...storage.Event) error
 	Client(ctx context.Context, id string) (*storage.Client, error)
 	ListClients(ctx context.Context, p storage.Page) (clients []*storage.Client, next string, err error)
+	ClientActivity(ctx context.Context, id string) (storage.ClientActivity, error)
 }
 
 // ClientRecord is a client in the API: its metadata and its state. Only the answer to a request that stores a new

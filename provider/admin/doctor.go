@@ -13,7 +13,6 @@ import (
 
 	"github.com/curfew-id/curfew/logout"
 	"github.com/curfew-id/curfew/provider/egress"
-	"github.com/curfew-id/curfew/provider/web"
 	"github.com/curfew-id/curfew/storage"
 )
 
@@ -41,9 +40,9 @@ type ClientDiagnosis struct {
 	Endpoint       *Endpoint  `json:"endpoint,omitempty"`        // of the back channel
 	NeverSignedIn  bool       `json:"never_signed_in,omitempty"` // no sign-in to it is on record
 
-	LastRefusal *web.ClientRefusal `json:"last_refusal,omitempty"` // since the server started
-	Problems    []string           `json:"problems,omitempty"`
-	Notes       []string           `json:"notes,omitempty"` // advice about its framework, which is not a problem
+	LastRefusal *storage.ClientRefusal `json:"last_refusal,omitempty"`
+	Problems    []string               `json:"problems,omitempty"`
+	Notes       []string               `json:"notes,omitempty"` // advice about its framework, which is not a problem
 }
 
 // TrustLimit is how long one kind of trust can last after a termination, by the declarations of the client.
@@ -113,11 +112,12 @@ func (a *api) diagnose(w http.ResponseWriter, r *http.Request) error {
 	for i, c := range clients {
 		probes.Go(func() error {
 			d.Clients[i] = a.diagnoseClient(ctx, c, probe)
-			a.diagnoseSignIns(&d.Clients[i], never[c.ClientID])
-			return nil
+			return a.diagnoseSignIns(ctx, &d.Clients[i], never[c.ClientID])
 		})
 	}
-	probes.Wait()
+	if err := probes.Wait(); err != nil {
+		return err
+	}
 	d.Healthy = len(d.Problems) == 0
 	for _, c := range d.Clients {
 		d.Healthy = d.Healthy && len(c.Problems) == 0
@@ -222,11 +222,11 @@ func (a *api) diagnoseClient(ctx context.Context, c *storage.Client, probe bool)
 
 // diagnoseSignIns adds the last refused request of a client. It is a problem only if no user has signed in yet:
 // otherwise, any request with a wrong parameter would be a problem.
-func (a *api) diagnoseSignIns(d *ClientDiagnosis, neverSignedIn bool) {
+func (a *api) diagnoseSignIns(ctx context.Context, d *ClientDiagnosis, neverSignedIn bool) error {
 	d.NeverSignedIn = neverSignedIn
-	refusals := a.Refusals.Of(d.Client)
-	if len(refusals) == 0 {
-		return
+	refusals, err := a.lastRefusals(ctx, d.Client)
+	if err != nil || len(refusals) == 0 {
+		return err
 	}
 	d.LastRefusal = &refusals[0]
 	if neverSignedIn {
@@ -236,6 +236,7 @@ func (a *api) diagnoseSignIns(d *ClientDiagnosis, neverSignedIn bool) {
 			refusals[0].At.Format(time.RFC3339), refusals[0].Reason, d.Client,
 		))
 	}
+	return nil
 }
 
 // frameworkNotes are warnings about the confirmations of some frameworks. A part of the path of the back-channel logout

@@ -14,7 +14,6 @@ import (
 	"github.com/curfew-id/curfew/logout"
 	"github.com/curfew-id/curfew/provider/keys"
 	"github.com/curfew-id/curfew/provider/register"
-	"github.com/curfew-id/curfew/provider/web"
 	"github.com/curfew-id/curfew/storage"
 )
 
@@ -288,7 +287,7 @@ func TestSchemasHaveTheMembersOfTheTypes(t *testing.T) {
 		"EventList":                 {value: EventList{}},
 		"Verification":              {value: Verification{}},
 		"RefusalList":               {value: RefusalList{}},
-		"ClientRefusal":             {value: web.ClientRefusal{}},
+		"ClientRefusal":             {value: storage.ClientRefusal{}},
 	} {
 		want := membersOf(reflect.TypeOf(c.value))
 		for _, m := range c.more {

@@ -3,14 +3,15 @@ package admin
 import (
 	"context"
 	"net/http"
+	"slices"
 
-	"github.com/curfew-id/curfew/provider/web"
 	"github.com/curfew-id/curfew/storage"
 )
 
-// RefusalList has the last refused requests of a client since the server started, newest first.
+// RefusalList has the last refused requests of a client, newest first: those since the server started, and the stored
+// one if it is another.
 type RefusalList struct {
-	Refusals []web.ClientRefusal `json:"refusals"`
+	Refusals []storage.ClientRefusal `json:"refusals"`
 }
 
 func (a *api) listRefusals(w http.ResponseWriter, r *http.Request) error {
@@ -21,22 +22,47 @@ func (a *api) listRefusals(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	list := a.Refusals.Of(c.ClientID)
+	list, err := a.lastRefusals(r.Context(), c.ClientID)
+	if err != nil {
+		return err
+	}
 	if list == nil {
-		list = []web.ClientRefusal{}
+		list = []storage.ClientRefusal{}
 	}
 	return writeJSON(w, http.StatusOK, RefusalList{list})
+}
+
+// lastRefusals returns the last refusals of a client, newest first. The store has one of an earlier run or of another
+// replica.
+func (a *api) lastRefusals(ctx context.Context, client string) ([]storage.ClientRefusal, error) {
+	list := a.Refusals.Of(client)
+	activity, err := a.Store.ClientActivity(ctx, client)
+	stored := activity.LastRefusal
+	isListed := slices.ContainsFunc(list, func(r storage.ClientRefusal) bool { return r.RequestID == stored.RequestID })
+	if err != nil || stored.At.IsZero() || isListed {
+		return list, err
+	}
+	list = append(list, stored)
+	slices.SortStableFunc(list, func(a, b storage.ClientRefusal) int { return b.At.Compare(a.At) })
+	return list, nil
 }
 
 // maxSearchedReports is the number of reports that neverSignedIn reads.
 const maxSearchedReports = 5000
 
-// neverSignedIn returns the clients of the list that have no client session and no entry in the newest reports: no
-// user has signed in to them, or not for a long time.
+// neverSignedIn returns the clients of the list to which no user has signed in. The store records the first sign-in.
+// Sign-ins before it did so have left a client session, or an entry in the newest reports.
 func (a *api) neverSignedIn(ctx context.Context, clients []*storage.Client) (map[string]bool, error) {
 	never := map[string]bool{}
 	for _, c := range clients {
 		if c.Disabled || !c.CanJoinSession() {
+			continue
+		}
+		activity, err := a.Store.ClientActivity(ctx, c.ClientID)
+		if err != nil {
+			return nil, err
+		}
+		if !activity.FirstSignIn.IsZero() {
 			continue
 		}
 		sessions, _, err := a.Store.ListSessions(

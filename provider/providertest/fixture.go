@@ -65,6 +65,14 @@ func MustStart(t testing.TB, configure func(*provider.Config)) *Fixture {
 // MustStartOn is MustStart on the store in file. The key file is beside it.
 func MustStartOn(t testing.TB, file bolt.Options, configure func(*provider.Config)) *Fixture {
 	t.Helper()
+	f := MustStartAgain(t, file, configure)
+	f.MustAddUser("alice")
+	return f
+}
+
+// MustStartAgain is MustStartOn for a store that has its users already.
+func MustStartAgain(t testing.TB, file bolt.Options, configure func(*provider.Config)) *Fixture {
+	t.Helper()
 	f := &Fixture{T: t, Store: mustOpen(t, file), Clients: &Clients{}, stopped: make(chan struct{})}
 	c := provider.Config{
 		Issuer:       Issuer,
@@ -110,7 +118,6 @@ func MustStartOn(t testing.TB, file bolt.Options, configure func(*provider.Confi
 		close(f.stopped)
 	}()
 	t.Cleanup(f.StopWork)
-	f.MustAddUser("alice")
 	return f
 }
 

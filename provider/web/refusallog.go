@@ -6,6 +6,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/curfew-id/curfew/storage"
 )
 
 // The bounds of a RefusalLog.
@@ -13,16 +15,6 @@ const (
 	maxRefusalsPerClient = 20
 	maxRefusedClients    = 500
 )
-
-// ClientRefusal is a refused request of a client. Its texts are at most 200 bytes long and have no secrets.
-type ClientRefusal struct {
-	At        time.Time `json:"at"`
-	Reason    string    `json:"reason"`
-	Code      string    `json:"code,omitempty"`  // OAuth error code
-	Param     string    `json:"param,omitempty"` // the wrong parameter
-	Value     string    `json:"value,omitempty"`
-	RequestID string    `json:"request,omitempty"`
-}
 
 // RefusalLog keeps the last refusals of each client in memory, for the operator who connects an app. It takes them
 // from the log, so that it has every line of LogRefusal. The zero value can be used. It is safe for concurrent use.
@@ -32,16 +24,26 @@ type RefusalLog struct {
 	IsClient func(ctx context.Context, id string) bool
 
 	mu       sync.Mutex
-	byClient map[string][]ClientRefusal // the newest last
+	byClient map[string][]storage.ClientRefusal // the newest last
+	unsaved  map[string]storage.ClientRefusal   // the last refusals since TakeUnsaved
 }
 
 // Of returns the last refusals of a client, newest first.
-func (l *RefusalLog) Of(client string) []ClientRefusal {
+func (l *RefusalLog) Of(client string) []storage.ClientRefusal {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	list := slices.Clone(l.byClient[client])
 	slices.Reverse(list)
 	return list
+}
+
+// TakeUnsaved returns the last refusal of each client that had one since the last call.
+func (l *RefusalLog) TakeUnsaved() map[string]storage.ClientRefusal {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	unsaved := l.unsaved
+	l.unsaved = nil
+	return unsaved
 }
 
 // Handler returns a handler that keeps the refusals and passes every record on to next.
@@ -79,7 +81,7 @@ func (h refusalHandler) WithGroup(name string) slog.Handler {
 // keep adds the refusal in a log record, if its client is registered.
 func (l *RefusalLog) keep(ctx context.Context, record slog.Record) {
 	var client string
-	refusal := ClientRefusal{At: record.Time.UTC(), RequestID: RequestID(ctx)}
+	refusal := storage.ClientRefusal{At: record.Time.UTC(), RequestID: RequestID(ctx)}
 	record.Attrs(func(a slog.Attr) bool {
 		switch a.Key {
 		case "client":
@@ -101,12 +103,18 @@ func (l *RefusalLog) keep(ctx context.Context, record slog.Record) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.byClient == nil {
-		l.byClient = map[string][]ClientRefusal{}
+		l.byClient = map[string][]storage.ClientRefusal{}
 	}
 	_, isKnown := l.byClient[client]
 	if !isKnown && len(l.byClient) >= maxRefusedClients {
-		delete(l.byClient, l.leastRecentClient())
+		leastRecent := l.leastRecentClient()
+		delete(l.byClient, leastRecent)
+		delete(l.unsaved, leastRecent)
 	}
+	if l.unsaved == nil {
+		l.unsaved = map[string]storage.ClientRefusal{}
+	}
+	l.unsaved[client] = refusal
 	list := append(l.byClient[client], refusal)
 	l.byClient[client] = list[max(0, len(list)-maxRefusalsPerClient):]
 }

@@ -151,5 +151,6 @@ func (t *tx) removeClient(id string) {
 	t.delete(clients, []byte(id))
 	delete(t.changeCache().clients, id)
 	t.removeDynamicClient(id)
+	t.delete(clientActivity, []byte(id))
 	t.discardConsents(id)
 }

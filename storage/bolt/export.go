@@ -70,7 +70,12 @@ func (e *export) usersAndClients() {
 	exportTable[storage.Identity](e, identities)
 	for id, value := range e.scanPrefix(clients, nil) {
 		if c, ok := decode[storage.Client](e.tx, clients, value); ok {
-			e.put(transfer.Client{Client: c, LastUsed: parseDynamicClient(e.get(dynamicClients, id)).lastUsed})
+			activity, _ := load[storage.ClientActivity](e.tx, clientActivity, id)
+			e.put(transfer.Client{
+				Client:   c,
+				LastUsed: parseDynamicClient(e.get(dynamicClients, id)).lastUsed,
+				Activity: activity,
+			})
 		}
 	}
 	for _, value := range e.scanPrefix(consents, nil) {

@@ -86,6 +86,7 @@ func (t *tx) joinSession(code storage.Code, at time.Time, issue issueFunc) (stor
 		t.addGrant(g, session.Expires)
 	}
 	t.noteUse(code.Client, at)
+	t.noteSignIn(code.Client, at)
 	t.putClientSession(session.ID, *cs, isNew)
 	t.putTokens(g, issuance.Tokens)
 	// The authorization request counts as activity in the session.

@@ -21,6 +21,7 @@ const (
 
 	clients        // client_id → record
 	dynamicClients // client_id → size of the record, created, last used (0: never); see dynamicclient.go
+	clientActivity // client_id → record of storage.ClientActivity
 
 	// A session, its client sessions and its grants have neighbouring keys, so that they are on the same pages.
 	sessions           // session → record; session, sid → record of a client session; session, sid, grant → 1
@@ -86,6 +87,7 @@ var tableNames = [tableCount]string{
 	identitiesByUser:      "identities_by_user",
 	clients:               "clients",
 	dynamicClients:        "dynamic_clients",
+	clientActivity:        "client_activity",
 	sessions:              "sessions",
 	sessionsBySecret:      "sessions_by_secret",
 	sessionsBySID:         "sessions_by_sid",

@@ -180,15 +180,22 @@ func (t *tx) importRecord(r transfer.Record) {
 }
 
 func (t *tx) importClient(c transfer.Client) {
-	var lastUsed *int64
+	var lastUsed, firstSignIn *int64
 	if at := millis(c.LastUsed); at != 0 {
 		lastUsed = &at
 	}
+	if at := millis(c.Activity.FirstSignIn); at != 0 {
+		firstSignIn = &at
+	}
+	var refusal []byte
+	if !c.Activity.LastRefusal.At.IsZero() {
+		refusal = t.encode(c.Activity.LastRefusal)
+	}
 	t.exec(
-		`INSERT INTO @clients (id, enabled, sequence, dynamic, created, last_used, admit_groups, record)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
-		c.ClientID, !c.Disabled, int64(c.Sequence), c.Dynamic, millis(c.Created), lastUsed, arrayOf(c.AdmitGroups),
-		t.encode(c.Client),
+		`INSERT INTO @clients (id, enabled, sequence, dynamic, created, last_used, first_sign_in, refusal,
+			admit_groups, record) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
+		c.ClientID, !c.Disabled, int64(c.Sequence), c.Dynamic, millis(c.Created), lastUsed, firstSignIn, refusal,
+		arrayOf(c.AdmitGroups), t.encode(c.Client),
 	)
 }
 

@@ -143,6 +143,7 @@ func (t *tx) joinSession(
 	}
 	t.putTokens(g, issuance.Tokens)
 	t.noteUse(code.Client, at)
+	t.noteSignIn(code.Client, at)
 	// The authorization request counts as activity in the session.
 	requestedAt := truncate(code.Issued)
 	if requestedAt.After(session.LastActive) && session.NeedsTouch(requestedAt) {

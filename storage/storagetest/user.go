@@ -303,6 +303,39 @@ var clientTests = map[string]func(*world){
 		w.must(err)
 		mustEqual(w, "one page", ids, []string{"never"})
 	},
+	"ActivityOfAClientIsKept": func(w *world) {
+		w.mustUsers("ann")
+		w.mustClients("app", "removed")
+		activity := func(client string) storage.ClientActivity {
+			w.Helper()
+			a, err := w.ClientActivity(w.ctx, client)
+			w.must(err)
+			return a
+		}
+		mustEqual(w, "activity of a new client", activity("app"), storage.ClientActivity{})
+		refusal := func(d time.Duration, reason string) storage.ClientRefusal {
+			return storage.ClientRefusal{At: after(d), Reason: reason, Param: "scope", RequestID: reason}
+		}
+		first, later := refusal(time.Minute, "first"), refusal(2*time.Minute, "later")
+		w.must(w.PutRefusals(w.ctx, map[string]storage.ClientRefusal{"app": later, "removed": first, "unknown": first}))
+		w.must(w.PutRefusals(w.ctx, map[string]storage.ClientRefusal{"app": first})) // from a slower replica
+		w.mustClientToken("token", "app", after(time.Second), after(time.Hour))      // is no sign-in
+		w.restart()
+		mustEqual(w, "activity", activity("app"), storage.ClientActivity{LastRefusal: later})
+		mustEqual(w, "activity of an unknown client", activity("unknown"), storage.ClientActivity{})
+		session := w.mustSession("one", "ann", after(time.Minute))
+		w.mustRedeem(session, "ann", "app", after(3*time.Minute))
+		w.mustRedeem(session, "ann", "app", after(4*time.Minute))
+		want := storage.ClientActivity{FirstSignIn: after(3 * time.Minute), LastRefusal: later}
+		mustEqual(w, "activity after a sign-in", activity("app"), want)
+		c, err := w.Client(w.ctx, "app")
+		w.must(err)
+		w.must(w.PutClient(w.ctx, *c))
+		mustEqual(w, "activity after a change of the client", activity("app"), want)
+		w.mustEnd(storage.Selector{Client: "removed"}, after(time.Hour), storage.Change{RemoveClient: "removed"})
+		w.mustClients("removed")
+		mustEqual(w, "activity of a client with the id of a removed one", activity("removed"), storage.ClientActivity{})
+	},
 	"ClientsAreListedByID": func(w *world) {
 		w.mustClients("c", "a", "e", "b", "d")
 		var ids []string

@@ -32,6 +32,7 @@ type RemovedSubject string
 type Client struct {
 	storage.Client
 	LastUsed time.Time
+	Activity storage.ClientActivity
 }
 
 // ClientSession is a client session with its session.

@@ -48,8 +48,8 @@ func (s *Server) guard(path string, library http.Handler) http.Handler {
 	}))
 }
 
-// readForm reads the parameters from the body. It refuses parameters in the URL, because URLs are logged. If a parameter
-// is repeated, it returns the parameters with the error.
+// readForm reads the parameters from the body. It refuses parameters in the URL, because URLs are logged. If a
+// parameter is repeated, it returns the parameters with the error.
 func readForm(w http.ResponseWriter, r *http.Request) (url.Values, error) {
 	if r.Method != http.MethodPost {
 		w.Header().Set("Allow", http.MethodPost)

@@ -30,19 +30,13 @@ func (s *Store) Sweep(ctx context.Context, at time.Time, limit int) (int, error)
 // sweepGrants removes up to limit grants that have expired. It finds them without locks, locks the gates of their
 // users, and then checks again whether they have expired.
 func (t *tx) sweepGrants(limit int, at time.Time) int {
+	left := t.sweepEndedSessions(limit)
+	limit -= left
 	var ids []string
-	t.query(
-		`SELECT id FROM @grants WHERE deadline <= $1 ORDER BY deadline LIMIT $2`,
-		[]any{millis(at), limit},
-		func(rows pgx.Rows) error {
-			var id string
-			err := rows.Scan(&id)
-			ids = append(ids, id)
-			return err
-		},
-	)
+	t.query(`SELECT id FROM @grants WHERE deadline <= $1 ORDER BY deadline LIMIT $2`, []any{millis(at), limit},
+		scanTexts(&ids))
 	if len(ids) == 0 {
-		return 0
+		return left
 	}
 	t.lock(
 		`SELECT n FROM @gates WHERE n IN (SELECT gate FROM @grants WHERE id = ANY($1)) ORDER BY n FOR UPDATE`,
@@ -64,7 +58,35 @@ func (t *tx) sweepGrants(limit int, at time.Time) int {
 	}
 	t.removeGrants(expired)
 	t.extendClientSessions(sids, expiry)
-	return len(expired)
+	return left + len(expired)
+}
+
+// sweepEndedSessions removes up to limit grants that a termination has left, because there were too many of them. They
+// are revoked already: their client sessions have ended.
+func (t *tx) sweepEndedSessions(limit int) int {
+	const left = `@ended_sessions e JOIN @grants g ON g.session = e.id
+		WHERE NOT EXISTS (SELECT FROM @client_sessions c WHERE c.sid = g.sid)`
+	var sessions, ids []string
+	t.query(`SELECT id FROM @ended_sessions FOR UPDATE SKIP LOCKED`, nil, scanTexts(&sessions))
+	if len(sessions) == 0 {
+		return 0
+	}
+	t.query(`SELECT g.id FROM `+left+` AND e.id = ANY($1) LIMIT $2`, []any{sessions, limit}, scanTexts(&ids))
+	t.removeGrants(ids)
+	if len(ids) < limit {
+		t.exec(`DELETE FROM @ended_sessions WHERE id = ANY($1)`, sessions)
+	}
+	return len(ids)
+}
+
+// scanTexts returns a scan function that appends the text of each row to list.
+func scanTexts(list *[]string) func(pgx.Rows) error {
+	return func(rows pgx.Rows) error {
+		var text string
+		err := rows.Scan(&text)
+		*list = append(*list, text)
+		return err
+	}
 }
 
 // simpleSweeps remove records on which no other record depends. $1 is the time, $2 the maximum number of records.

@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"time"
@@ -52,13 +53,19 @@ func (e *endSessionsTx) completeSessions() {
 			clients = append(clients, cs.Client)
 		}
 	}
+	// A database that was copied from an earlier build may have a session with more than MaxGrants grants. All are
+	// revoked with the session. Sweep removes those that are not read here: other writers wait for this transaction.
 	var grants []storage.Grant
 	e.queueQuery(
-		`SELECT record FROM @grants WHERE session = ANY($1) OR session IS NULL AND subject = ANY($2) ORDER BY id`,
-		[]any{unique(ids), unique(subjects)}, collect(e.tx, &grants),
+		`SELECT g.record FROM unnest($1::text[]) s (id) CROSS JOIN LATERAL
+			(SELECT id, record FROM @grants WHERE session = s.id ORDER BY id LIMIT $3) g
+		UNION ALL SELECT record FROM @grants WHERE session IS NULL AND subject = ANY($2)`,
+		[]any{unique(ids), unique(subjects), storage.MaxGrants + 1}, collect(e.tx, &grants),
 	)
 	found := e.queueUsersAndClients(unique(subjects), unique(clients))
 	e.flush()
+	slices.SortFunc(grants, func(a, b storage.Grant) int { return cmp.Compare(a.ID, b.ID) })
+	grants = e.leaveToSweep(grants)
 	bySID := map[string][]storage.Grant{}
 	offlineBySubject := map[string][]storage.Grant{}
 	for _, g := range grants {
@@ -79,6 +86,23 @@ func (e *endSessionsTx) completeSessions() {
 			e.addOfflineGrant(end, g)
 		}
 	}
+}
+
+// leaveToSweep removes a grant of each session that has more than MaxGrants, and makes Sweep remove the grants that the
+// termination leaves.
+func (e *endSessionsTx) leaveToSweep(grants []storage.Grant) []storage.Grant {
+	count := map[storage.SessionID]int{}
+	return slices.DeleteFunc(grants, func(g storage.Grant) bool {
+		if g.Offline() {
+			return false
+		}
+		count[g.Session]++
+		if count[g.Session] <= storage.MaxGrants {
+			return false
+		}
+		e.exec(`INSERT INTO @ended_sessions (id) VALUES ($1) ON CONFLICT DO NOTHING`, string(g.Session))
+		return true
+	})
 }
 
 // addOfflineGrant adds an offline grant of the session's user to a termination, if a client session of its client ends.

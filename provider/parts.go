@@ -88,6 +88,7 @@ func (p *Provider) newSite() *web.Site {
 		Log:            c.Log,
 		HSTS:           c.HSTS,
 		CheckSession:   c.CheckSession,
+		CrossSite:      c.Session.CrossSiteCookie(),
 		ShowLogos:      c.Registration.Logo,
 	}
 }

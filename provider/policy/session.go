@@ -16,10 +16,17 @@ type Session struct {
 	MaxPerUser int `yaml:"max_per_user" default:"1000" min:"0"`
 	// `notify`: when a session expires, its clients are notified as after any other end. `silent`: they are not.
 	ExpiryNotice string `yaml:"expiry_notice" default:"notify" oneof:"notify silent"`
+	// `none`: browsers that allow third-party cookies send the session cookie with requests of other sites, for silent
+	// renewal in a frame of an app on another site. It needs an https issuer. See "Silent renewal" in
+	// docs/applications.md for what that gives up.
+	CookieSameSite string `yaml:"cookie_samesite" default:"lax" oneof:"lax none"`
 }
 
 // Longest is the longest time that a session can last.
 func (s Session) Longest() time.Duration { return max(s.Absolute, s.RememberAbsolute) }
+
+// CrossSiteCookie reports whether browsers send the session cookie with requests of other sites.
+func (s Session) CrossSiteCookie() bool { return s.CookieSameSite == "none" }
 
 // SilentExpiry reports whether clients are not notified of sessions that expire.
 func (s Session) SilentExpiry() bool { return s.ExpiryNotice == "silent" }

@@ -41,7 +41,8 @@ func (h *Handler) Authorize(w http.ResponseWriter, r *http.Request) error {
 // SameSite=Lax session cookie from the first POST. It sends the cookie with the second POST, which comes from Curfew's
 // own page. reposted is true if repost wrote the page.
 func (h *Handler) repost(w http.ResponseWriter, r *http.Request) (reposted bool, err error) {
-	if h.Site.HasSessionCookie(r) || !isCrossOriginPost(r) {
+	hasCookies := h.Site.HasSessionCookie(r) && !web.WithholdsCookies(r)
+	if hasCookies || !isCrossOriginPost(r) {
 		return false, nil
 	}
 	values, err := web.Params(r)

@@ -25,6 +25,9 @@ func (h *Handler) EndSession(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	if r.Method == http.MethodPost && web.WithholdsCookies(r) {
+		return h.redirectToGet(w, req) // even if the session cookie has come (session.cookie_samesite)
+	}
 	session, signedIn, err := h.Site.Session(r)
 	if err != nil {
 		return err
@@ -52,14 +55,19 @@ func (h *Handler) endWithoutSession(w http.ResponseWriter, r *http.Request, req 
 		}
 	}
 	if r.Method == http.MethodPost {
-		interactionID, err := h.Site.SealForAnyBrowser(purposeRequest, req, requestLifetime)
-		if err != nil {
-			return err
-		}
-		web.Redirect(w, h.Site.Path("/end_session?request="+url.QueryEscape(interactionID)))
-		return nil
+		return h.redirectToGet(w, req)
 	}
 	return h.renderNoSession(w, r, req)
+}
+
+// redirectToGet redirects a POST to a GET with the same request. The browser sends its cookies with the GET.
+func (h *Handler) redirectToGet(w http.ResponseWriter, req logoutRequest) error {
+	interactionID, err := h.Site.SealForAnyBrowser(purposeRequest, req, requestLifetime)
+	if err != nil {
+		return err
+	}
+	web.Redirect(w, h.Site.Path("/end_session?request="+url.QueryEscape(interactionID)))
+	return nil
 }
 
 // scopeOf returns the logout scope of the requesting client. Without a client, or if the client has none, it returns

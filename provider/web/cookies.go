@@ -70,6 +70,9 @@ func (s *Site) setCookie(w http.ResponseWriter, name, value string, lifetime tim
 	case lifetime < 0:
 		c.MaxAge = -1
 	}
+	if name == cookieSession && s.CrossSite && s.Secure() {
+		c.SameSite = http.SameSiteNoneMode
+	}
 	if name == cookieBrowserState { // a script reads it in an iframe on other sites
 		c.HttpOnly = false
 		if s.Secure() {
@@ -157,7 +160,7 @@ func (s *Site) browserID(w http.ResponseWriter, r *http.Request) string {
 	if id := s.cookie(r, cookieBrowser); len(id) == len(newID) {
 		return id
 	}
-	if !withholdsCookies(r) {
+	if !WithholdsCookies(r) {
 		s.setCookie(w, cookieBrowser, newID, 0)
 	}
 	// Further interactions in the same response are bound to the same ID.
@@ -165,9 +168,9 @@ func (s *Site) browserID(w http.ResponseWriter, r *http.Request) string {
 	return newID
 }
 
-// withholdsCookies reports whether the browser omits SameSite=Lax cookies from this request: it comes from another site
+// WithholdsCookies reports whether the browser omits SameSite=Lax cookies from this request: it comes from another site
 // and is not a top-level navigation by GET. The response to such a request must not overwrite an omitted cookie.
-func withholdsCookies(r *http.Request) bool {
+func WithholdsCookies(r *http.Request) bool {
 	if r.Header.Get("Sec-Fetch-Site") != "cross-site" {
 		return false
 	}

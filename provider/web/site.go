@@ -35,6 +35,7 @@ type Site struct {
 
 	HSTS         HSTS
 	CheckSession bool // switches on Session Management 1.0 with its browser-state cookie
+	CrossSite    bool // browsers send the session cookie with requests of other sites, if the issuer is https
 	ShowLogos    bool // pages show the logos of clients
 
 	warnUnreadableHop sync.Once // limits the warning about unreadable client addresses to one

@@ -33,6 +33,7 @@ func (l *loader) check() {
 		l.addSettingProblem("metrics.listen", "must be another address than listen (%s)", c.Listen)
 	}
 	l.checkTLS()
+	l.checkSessionCookie()
 	l.checkPassword()
 	l.checkStore()
 	l.checkBackup()
@@ -196,6 +197,12 @@ func (l *loader) checkAddress(key, address string) {
 	}
 	if err != nil {
 		l.addSettingProblem(key, "must be an address such as 127.0.0.1:8080 or :443, not %q", address)
+	}
+}
+
+func (l *loader) checkSessionCookie() {
+	if l.config.Session.CrossSiteCookie() && !strings.HasPrefix(l.config.Issuer, "https://") {
+		l.addSettingProblem("session.cookie_samesite", "none needs an https issuer: browsers refuse the cookie otherwise")
 	}
 }
 

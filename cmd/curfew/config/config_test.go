@@ -380,3 +380,21 @@ func TestVariablesOfKubernetesServicesAreNoMistakes(t *testing.T) {
 		t.Errorf("got %v for a misspelt name, want the right one", err)
 	}
 }
+
+// TestCrossSiteCookieNeedsHTTPS: browsers refuse SameSite=None without Secure.
+func TestCrossSiteCookieNeedsHTTPS(t *testing.T) {
+	for issuer, want := range map[string]string{
+		"https://id.example.org": "",
+		"http://localhost:8080":  "session.cookie_samesite",
+	} {
+		file := filepath.Join(t.TempDir(), "curfew.yaml")
+		text := "issuer: " + issuer + "\ndata: /d\nsession:\n  cookie_samesite: none\n"
+		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		_, err := Load(file, nil)
+		if want == "" && err != nil || want != "" && !strings.Contains(fmt.Sprint(err), want) {
+			t.Errorf("%s: got %v, want %q", issuer, err, want)
+		}
+	}
+}

@@ -16,6 +16,7 @@ type Session struct {
 	MaxPerUser int `yaml:"max_per_user" default:"1000" min:"0"`
 	// `notify`: when a session expires, its clients are notified as after any other end. `silent`: they are not.
 	ExpiryNotice string `yaml:"expiry_notice" default:"notify" oneof:"notify silent"`
+	// `lax`: browsers send the session cookie only with requests of the same site, and when a user follows a link.
 	// `none`: browsers that allow third-party cookies send the session cookie with requests of other sites, for silent
 	// renewal in a frame of an app on another site. It needs an https issuer. See "Silent renewal" in
 	// docs/applications.md for what that gives up.

@@ -7,10 +7,10 @@ GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.1.4
 # The race detector needs a C compiler; the program itself does not.
 RACE := $(if $(shell command -v gcc),-race)
 
-.PHONY: help build demo dev deps test check bench load faults fuzz soak conformance screenshots release clean
+.PHONY: help build demo dev deps test check bench load faults faults-replicas fuzz soak conformance screenshots release clean
 
 help: ## List these commands
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## Build the program, one static binary: bin/curfew
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o bin/curfew ./cmd/curfew
@@ -44,7 +44,10 @@ load: ## Measure the built program over HTTP from outside: CPU and latency of ea
 	$(GO) run ./conformance/cmd/curfew-load
 
 faults: deps ## Break a built server in many ways and count what is lost: docs/reliability.md (root for some of it)
-	CURFEW_FAULTS=full $(GO) test -count=1 -v -parallel 2 -timeout 60m ./conformance/fault
+	CURFEW_FAULTS=full $(GO) test -count=1 -v -parallel 2 -timeout 60m -skip '^TestReplicas' ./conformance/fault
+
+faults-replicas: deps ## Break replicas and their PostgreSQL under load, and check all histories: docs/postgresql.md (root for some of it)
+	CURFEW_FAULTS=full $(GO) test -count=1 -v -timeout 60m -run '^TestReplicas' ./conformance/fault
 
 fuzz: ## Send random input to everything that parses what comes from outside, FUZZTIME for each target (30s)
 	@.ci/fuzz $(or $(FUZZTIME),30s)

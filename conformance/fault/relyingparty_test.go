@@ -29,7 +29,13 @@ type logoutToken struct {
 
 func mustServeParties(t testing.TB) *relyingParties {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	return mustServePartiesAt(t, "127.0.0.1")
+}
+
+// mustServePartiesAt is mustServeParties at an address of this machine.
+func mustServePartiesAt(t testing.TB, address string) *relyingParties {
+	t.Helper()
+	listener, err := net.Listen("tcp", net.JoinHostPort(address, "0"))
 	if err != nil {
 		t.Fatal(err)
 	}

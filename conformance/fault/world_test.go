@@ -191,7 +191,12 @@ func (w *world) http() *http.Client {
 
 // admin calls the administrators' API through the socket.
 func (w *world) admin(method, path string, body any) ([]byte, error) {
-	socket := filepath.Join(w.dataFolder(), "admin.sock")
+	return adminAt(w.dataFolder(), 5*time.Minute, method, path, body)
+}
+
+// adminAt is admin for the server with this data folder. It waits at most for timeout.
+func adminAt(folder string, timeout time.Duration, method, path string, body any) ([]byte, error) {
+	socket := filepath.Join(folder, "admin.sock")
 	transport := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return (&net.Dialer{}).DialContext(ctx, "unix", socket)
 	}}
@@ -209,7 +214,7 @@ func (w *world) admin(method, path string, body any) ([]byte, error) {
 		return nil, err
 	}
 	request.Header.Set("Content-Type", "application/json")
-	response, err := (&http.Client{Transport: transport, Timeout: 5 * time.Minute}).Do(request)
+	response, err := (&http.Client{Transport: transport, Timeout: timeout}).Do(request)
 	if err != nil {
 		return nil, err
 	}
@@ -231,12 +236,19 @@ func (w *world) mustAdmin(method, path string, body any) []byte {
 }
 
 func (w *world) dataFolder() string {
+	w.t.Helper()
+	return mustDataFolder(w.t, w.op)
+}
+
+// mustDataFolder returns the data folder of a server's configuration.
+func mustDataFolder(t testing.TB, o *op.OP) string {
+	t.Helper()
 	var config struct {
 		Data string `json:"data"`
 	}
-	text, err := os.ReadFile(w.op.Config)
+	text, err := os.ReadFile(o.Config)
 	if err = errors.Join(err, json.Unmarshal(text, &config)); err != nil {
-		w.t.Fatal(err)
+		t.Fatal(err)
 	}
 	return config.Data
 }

@@ -77,7 +77,7 @@ var sessionModel = porcupine.NondeterministicModel{
 	},
 }
 
-// codesOfSession is how many codes of one session the model tells apart.
+// codesOfSession is how many codes of one session the model can distinguish.
 const codesOfSession = 64
 
 // linearityTimeout bounds the search for one session.

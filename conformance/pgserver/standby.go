@@ -14,7 +14,8 @@ import (
 
 // standby.go makes a second server that follows the first one by streaming replication, and lets it take over.
 
-// A standby that lost its primary tries again after this time. The default is 5 s, and synchronous commits wait so long.
+// A standby that lost its primary tries again after this time. The default is 5 s, and synchronous commits wait so
+// long.
 const reconnect = "wal_retrieve_retry_interval=100ms"
 
 // StartStandby copies this server and starts the copy as its standby. port 0 takes a free port; through is the URL of

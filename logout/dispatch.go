@@ -19,7 +19,7 @@ type Outbox interface {
 		at time.Time,
 		lease time.Duration,
 		max int,
-		busy func(host string, claimed int) bool,
+		newFilter func() storage.ClaimFilter,
 	) ([]storage.Delivery, error)
 	RecordOutcomes(ctx context.Context, outcomes []storage.DeliveryOutcome) (stale []string, err error)
 	RescheduleDeliveries(ctx context.Context, at time.Time) error
@@ -194,7 +194,7 @@ func (d *Dispatcher) claim(ctx context.Context, clock *storage.ClockWatch, queue
 	if pause := d.nextDue(ctx); pause > 0 {
 		return pause
 	}
-	claimed, err := d.Store.ClaimDeliveries(ctx, now, leaseDuration, room, queues.busy())
+	claimed, err := d.Store.ClaimDeliveries(ctx, now, leaseDuration, room, queues.newClaimFilter)
 	if err != nil {
 		d.logError(ctx, "claim deliveries", err)
 		return errorPause

@@ -290,12 +290,12 @@ func (m *crashingStore) ClaimDeliveries(
 	at time.Time,
 	lease time.Duration,
 	max int,
-	busy func(string, int) bool,
+	newFilter func() storage.ClaimFilter,
 ) ([]storage.Delivery, error) {
 	if m.crashed.Load() {
 		return nil, errCrashed
 	}
-	return m.Store.ClaimDeliveries(ctx, at, lease, max, busy)
+	return m.Store.ClaimDeliveries(ctx, at, lease, max, newFilter)
 }
 
 func (m *crashingStore) RecordOutcomes(ctx context.Context, s []storage.DeliveryOutcome) ([]string, error) {

@@ -35,10 +35,10 @@ const (
 	selfRegisteredUnknown
 	selfRegisteredQuick
 	selfRegisteredSlow
-	hostClasses // the number of classes
+	hostClassCount // the number of classes
 )
 
-var hostClassNames = [hostClasses]string{
+var hostClassNames = [hostClassCount]string{
 	operatorUnknown:       "unknown",
 	operatorQuick:         "quick",
 	operatorSlow:          "slow",
@@ -55,7 +55,7 @@ type classLimit struct {
 	claimed  int // claimed deliveries, including those in flight
 }
 
-var classLimits = [hostClasses]classLimit{
+var classLimits = [hostClassCount]classLimit{
 	operatorUnknown:       {inFlight: 32, claimed: 128},
 	operatorQuick:         {inFlight: 64, claimed: 512},
 	operatorSlow:          {inFlight: 32, claimed: 32},

@@ -15,8 +15,8 @@ const (
 	// maxClaimLimit is the largest number of deliveries that are claimed for one quick host at a time. A large number
 	// keeps the number of commits small.
 	maxClaimLimit = 64
-	// slowThreshold is the duration from which on an attempt shows that its host is slow. An attempt that takes longer
-	// no longer uses a slot of the quick hosts, even while it still waits for the answer.
+	// slowThreshold is how long an attempt takes at least to make its host slow. From then on the attempt uses no slot
+	// of the quick hosts any more, even if it still waits for the answer.
 	slowThreshold = 500 * time.Millisecond
 	// maxHosts is the largest number of hosts with a queue in memory, including hosts without deliveries.
 	maxHosts = 4096
@@ -62,12 +62,12 @@ type runningAttempt struct {
 // slots. Only the goroutine of Dispatcher.Run uses it.
 type hostQueues struct {
 	byHost      map[string]*hostQueue
-	waiting     []*hostQueue      // hosts with deliveries in their queue
-	running     []*runningAttempt // attempts younger than slowThreshold, oldest first
-	claimed     [hostClasses]int  // claimed deliveries, in queues and in flight
-	inFlight    [hostClasses]int  // attempts under way
-	unknown     UnknownHosts      // without Waiting
-	claimFilled bool              // the last claim used all the room: more deliveries may be due
+	waiting     []*hostQueue        // hosts with deliveries in their queue
+	running     []*runningAttempt   // attempts younger than slowThreshold, oldest first
+	claimed     [hostClassCount]int // claimed deliveries, in queues and in flight
+	inFlight    [hostClassCount]int // attempts under way
+	unknown     UnknownHosts        // without Waiting
+	claimFilled bool                // the last claim used all the room: more deliveries may be due
 }
 
 // newHostQueues returns empty queues. knownHosts are the hosts whose speed the store has recorded.
@@ -95,27 +95,25 @@ func (hq *hostQueues) room() (n int) {
 	return n
 }
 
-// busy returns the argument busy for one call of ClaimDeliveries. The store calls it for each delivery, with the number
-// of deliveries of that host that this call has already taken. It returns true if the host or its class has no room.
-func (hq *hostQueues) busy() func(host string, taken int) bool {
+// newClaimFilter returns the filter of one claim. It refuses a delivery if its host or the class of its host has no
+// room for it.
+func (hq *hostQueues) newClaimFilter() storage.ClaimFilter {
 	takenByHost := map[string]int{}
-	takenByClass := [hostClasses]int{}
-	return func(host string, taken int) bool {
+	takenByClass := [hostClassCount]int{}
+	return func(host string) bool {
 		q := hq.byHost[host]
 		if q == nil {
 			q = newHostQueue(host, speedUnknown)
 		}
 		class := q.class()
-		hostFull := q.claimed()+taken >= q.claimLimit
+		hostFull := q.claimed()+takenByHost[host] >= q.claimLimit
 		classFull := hq.claimed[class]+takenByClass[class] >= classLimits[class].claimed
 		if hostFull || classFull {
-			return true
+			return false
 		}
-		// The store now takes this delivery. The class grows by the same number as the host.
-		takenAfter := taken + 1
-		takenByClass[class] += takenAfter - takenByHost[host]
-		takenByHost[host] = takenAfter
-		return false
+		takenByHost[host]++
+		takenByClass[class]++
+		return true
 	}
 }
 

@@ -86,18 +86,22 @@ type DeliveryFilter struct {
 	Report string
 }
 
+// ClaimFilter reports whether a claim may take one more delivery of a host. The claim takes each delivery for which it
+// returns true. The filter counts them, so it is called once for each delivery and serves one claim only.
+type ClaimFilter func(host string) bool
+
 // Deliveries is the outbox of logout tokens. Each is delivered at least once. The store completes the audit lines
 // about a delivery: it sets Client, and copies Subject, Session, Cause and Reason from the report.
 type Deliveries interface {
 	// ClaimDeliveries leases up to max deliveries that are due at that time and not leased, oldest first. It skips
-	// hosts for which busy reports true. busy is pure; its arguments are the host and how many of the host's
-	// deliveries this call has claimed so far. Each claimed delivery gets a new Lease and counts an attempt.
+	// the deliveries that the filter refuses; nil: none. A store that repeats its transaction calls newFilter each
+	// time, because a filter counts. Each claimed delivery gets a new Lease and counts an attempt.
 	ClaimDeliveries(
 		ctx context.Context,
 		at time.Time,
 		lease time.Duration,
 		max int,
-		busy func(host string, claimed int) bool,
+		newFilter func() ClaimFilter,
 	) ([]Delivery, error)
 	// RecordOutcomes records outcomes and updates the reports, in one transaction. An outcome whose lease is no longer
 	// the current one changes nothing; stale lists the ids of those deliveries.

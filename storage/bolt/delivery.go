@@ -20,12 +20,16 @@ func (s *Store) ClaimDeliveries(
 	at time.Time,
 	lease time.Duration,
 	limit int,
-	hostBusy func(string, int) bool,
+	newFilter func() storage.ClaimFilter,
 ) ([]storage.Delivery, error) {
 	at = truncateToMillis(at)
 	s.observeTime(at)
 	claim := func(t *tx) ([]storage.Delivery, error) {
-		list := t.availableDeliveries(at, limit, hostBusy)
+		mayTake := storage.ClaimFilter(func(string) bool { return true })
+		if newFilter != nil {
+			mayTake = newFilter()
+		}
+		list := t.availableDeliveries(at, limit, mayTake)
 		for i, before := range list {
 			list[i] = before.Claimed(at, lease)
 			list[i].LeasedUntil = truncateToMillis(list[i].LeasedUntil)
@@ -36,20 +40,17 @@ func (s *Store) ClaimDeliveries(
 	return writeOrTakeBack(ctx, s, claim, (*tx).takeBackClaims)
 }
 
-// availableDeliveries lists up to limit deliveries that may be claimed, the earliest first. It skips hosts that are
-// busy.
-func (t *tx) availableDeliveries(at time.Time, limit int, hostBusy func(string, int) bool) (list []storage.Delivery) {
-	claimed := map[string]int{}
+// availableDeliveries lists up to limit deliveries that are due, not leased, and accepted by mayTake, the earliest
+// first.
+func (t *tx) availableDeliveries(at time.Time, limit int, mayTake storage.ClaimFilter) (list []storage.Delivery) {
 	for k, v := range t.scanPrefix(dueDeliveries, nil) {
 		if keyTime(k).After(at) || len(list) == limit {
 			break
 		}
-		host := dueHost(v)
-		if hostBusy != nil && hostBusy(host, claimed[host]) {
+		if !mayTake(dueHost(v)) {
 			continue
 		}
 		if d, ok := load[storage.Delivery](t, deliveries, k[timeKeyLength:]); ok {
-			claimed[host]++
 			list = append(list, d)
 		}
 	}

@@ -66,7 +66,7 @@ func TestLeasesEndWithTheirProcess(t *testing.T) {
 		now,
 		20*time.Second,
 		10,
-		func(host string, _ int) bool { return host != "h" },
+		func() storage.ClaimFilter { return func(host string) bool { return host == "h" } },
 	)
 	must(t, err)
 	if len(again) != 4 || again[0].ID != claimed[0].ID || again[0].Lease <= claimed[0].Lease {

@@ -25,12 +25,16 @@ func (s *Store) ClaimDeliveries(
 	at time.Time,
 	lease time.Duration,
 	limit int,
-	hostBusy func(string, int) bool,
+	newFilter func() storage.ClaimFilter,
 ) ([]storage.Delivery, error) {
 	at = truncate(at)
 	s.observeTime(at)
 	return write(ctx, s, func(t *tx) ([]storage.Delivery, error) {
-		list := t.lockDue(at, limit, hostBusy)
+		mayTake := storage.ClaimFilter(func(string) bool { return true })
+		if newFilter != nil {
+			mayTake = newFilter()
+		}
+		list := t.lockDue(at, limit, mayTake)
 		for i := range list {
 			list[i] = list[i].Claimed(at, lease)
 			list[i].LeasedUntil = truncate(list[i].LeasedUntil)
@@ -40,11 +44,10 @@ func (s *Store) ClaimDeliveries(
 	})
 }
 
-// lockDue locks up to limit deliveries that are due, oldest first. It reads them in chunks, because hostBusy may refuse
+// lockDue locks up to limit deliveries that are due, oldest first. It reads them in chunks, because mayTake may refuse
 // many of them. A host that was refused once is excluded from the next chunks.
-func (t *tx) lockDue(at time.Time, limit int, hostBusy func(string, int) bool) (list []storage.Delivery) {
-	claimed := map[string]int{}            // number of claimed deliveries by host
-	busy := []string{}                     // hosts that hostBusy refused
+func (t *tx) lockDue(at time.Time, limit int, mayTake storage.ClaimFilter) (list []storage.Delivery) {
+	refused := []string{}                  // hosts that mayTake refused
 	afterDue, afterID := int64(-1<<62), "" // the last delivery of the chunk before
 	const extra = 16                       // deliveries read in excess of those needed
 	for len(list) < limit && t.err == nil {
@@ -53,7 +56,7 @@ func (t *tx) lockDue(at time.Time, limit int, hostBusy func(string, int) bool) (
 			`SELECT due, record FROM @deliveries
 			WHERE state = 'pending' AND due <= $1 AND (due, id) > ($2, $3) AND host <> ALL($4)
 			ORDER BY due, id LIMIT $5 FOR UPDATE SKIP LOCKED`,
-			[]any{millis(at), afterDue, afterID, busy, limit - len(list) + extra},
+			[]any{millis(at), afterDue, afterID, refused, limit - len(list) + extra},
 			func(rows pgx.Rows) error {
 				var value []byte
 				err := rows.Scan(&afterDue, &value)
@@ -62,13 +65,10 @@ func (t *tx) lockDue(at time.Time, limit int, hostBusy func(string, int) bool) (
 				n++
 				switch {
 				case len(list) == limit:
-				case hostBusy != nil && hostBusy(d.Host, claimed[d.Host]):
-					if !slices.Contains(busy, d.Host) {
-						busy = append(busy, d.Host)
-					}
-				default:
-					claimed[d.Host]++
+				case mayTake(d.Host):
 					list = append(list, d)
+				case !slices.Contains(refused, d.Host):
+					refused = append(refused, d.Host)
 				}
 				return err
 			},

@@ -263,3 +263,39 @@ func TestTLSIsVerifiedUnlessTheDatabaseIsOnThisMachine(t *testing.T) {
 		}
 	}
 }
+
+// TestRepeatedClaimCountsFromZero: the deliveries of a transaction that was lost and repeated do not count as taken.
+func TestRepeatedClaimCountsFromZero(t *testing.T) {
+	o := mustOptions(t)
+	w, through := mustWire(t, o.URL)
+	o.URL, o.Unprepared, o.Timeout = through, true, 30*time.Second // the statements pass as text
+	s := mustOpen(t, o)
+	mustSignIn(t, s)
+	var deliveries []storage.Delivery
+	for i := range 3 {
+		deliveries = append(deliveries, storage.Delivery{
+			ID:          fmt.Sprint("d", i),
+			Client:      "app",
+			Host:        "app.example:443",
+			State:       storage.DeliveryPending,
+			Created:     start,
+			NextAttempt: start,
+			GiveUpAt:    start.Add(time.Hour),
+		})
+	}
+	plan := func(storage.Termination) storage.Plan { return storage.Plan{Deliveries: deliveries} }
+	_, _, err := s.EndSessions(t.Context(), endRequest(storage.Selector{Subject: "ann"}), start, 0, plan)
+	must(t, err)
+	begun := 0
+	threeAtMost := func() storage.ClaimFilter {
+		begun++
+		taken := 0
+		return func(string) bool { taken++; return taken <= 3 }
+	}
+	w.loseAll.Store(true)
+	claimed, err := s.ClaimDeliveries(t.Context(), start.Add(time.Minute), time.Minute, 10, threeAtMost)
+	must(t, err)
+	if len(claimed) != 3 || begun != 2 {
+		t.Errorf("got %d deliveries by %d filters, want 3 by the filter of the second try", len(claimed), begun)
+	}
+}

@@ -117,7 +117,7 @@ var deliveryTests = map[string]func(*world){
 		w.must(err)
 		mustEqual(w, "known hosts a month later", known, []storage.HostHealth{slow})
 	},
-	"BusyHostIsSkipped": func(w *world) {
+	"DeliveryThatTheFilterRefusesIsSkipped": func(w *world) {
 		w.mustDeliver(
 			delivery("a1", "a", 1),
 			delivery("a2", "a", 2),
@@ -125,14 +125,17 @@ var deliveryTests = map[string]func(*world){
 			delivery("b1", "b", 4),
 			delivery("c1", "c", 5),
 		)
-		w.mustClaim(
-			after(time.Minute),
-			10,
-			func(host string, taken int) bool { return host == "b" || taken == 2 },
-			"a1",
-			"a2",
-			"c1",
-		)
+		atMostTwoOfA := func() storage.ClaimFilter {
+			taken := map[string]int{}
+			return func(host string) bool {
+				if host == "b" || taken[host] == 2 {
+					return false
+				}
+				taken[host]++
+				return true
+			}
+		}
+		w.mustClaim(after(time.Minute), 10, atMostTwoOfA, "a1", "a2", "c1")
 	},
 	"DeliveryIsClaimedByOneOfMany": func(w *world) {
 		var all []storage.Delivery

@@ -70,9 +70,14 @@ func (w *world) mustPlan(p storage.Plan) {
 }
 
 // mustClaim claims deliveries for 30 seconds, and stops the test unless their ids are want.
-func (w *world) mustClaim(at time.Time, max int, busy func(string, int) bool, want ...string) []storage.Delivery {
+func (w *world) mustClaim(
+	at time.Time,
+	max int,
+	newFilter func() storage.ClaimFilter,
+	want ...string,
+) []storage.Delivery {
 	w.Helper()
-	list, err := w.ClaimDeliveries(w.ctx, at, 30*time.Second, max, busy)
+	list, err := w.ClaimDeliveries(w.ctx, at, 30*time.Second, max, newFilter)
 	w.must(err)
 	var ids []string
 	for _, d := range list {

@@ -35,9 +35,9 @@ func (s killpointStore) ClaimDeliveries(
 	at time.Time,
 	lease time.Duration,
 	max int,
-	busy func(host string, claimed int) bool,
+	newFilter func() storage.ClaimFilter,
 ) ([]storage.Delivery, error) {
-	claimed, err := s.Store.ClaimDeliveries(ctx, at, lease, max, busy)
+	claimed, err := s.Store.ClaimDeliveries(ctx, at, lease, max, newFilter)
 	if len(claimed) > 0 {
 		reach("after ClaimDeliveries")
 	}

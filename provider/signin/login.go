@@ -108,8 +108,8 @@ func (h *Handler) signIn(
 	}
 	start := func() (startedSession, error) { return h.authenticate(r, req, session, current, form) }
 	// A repeated form is the same proof: a one-time code in it counts once, and both answers are those of the first.
-	repeated := r.PathValue("interaction") + " " + storage.HashOf(form.Encode()).String()
-	started, isRepeated, err := h.started.do(repeated, h.Site.Now(), start)
+	formKey := r.PathValue("interaction") + " " + storage.HashOf(form.Encode()).String()
+	started, isRepeated, err := h.started.do(r.Context(), formKey, h.Site.Now(), start)
 	if err == nil && isRepeated && !h.isActive(r, started) {
 		started, err = start()
 	}

@@ -1,6 +1,8 @@
 package signin
 
 import (
+	"context"
+	"errors"
 	"slices"
 	"sync"
 	"time"
@@ -24,60 +26,79 @@ type startedSession struct {
 // started a session take memory.
 type startedSessions struct {
 	mu      sync.Mutex
-	byForm  map[string]*formStart
+	byKey   map[string]*formStart
 	ordered []*formStart // oldest first
 }
 
-// formStart is the first request of one sign-in form. Repeated requests wait for it.
+// formStart is the request that tries to start the session of one sign-in form. Repeated requests wait for it.
 type formStart struct {
-	form      string
+	key       string // names the form: a sign-in page or an upstream's response, with the hash of its fields
 	startedAt time.Time
 	done      chan struct{} // closed when started and err are set
 	started   startedSession
 	err       error
 }
 
+// errNotFinished is the error of a start that panicked.
+var errNotFinished = errors.New("the request of the same form did not finish")
+
 // do calls start. If start has succeeded for the same form within repeatWindow, do returns that session instead and
-// repeated is true.
+// repeated is true. Requests of one form call start one after the other, until one of them succeeds.
 func (s *startedSessions) do(
-	form string,
+	ctx context.Context,
+	key string,
 	now time.Time,
 	start func() (startedSession, error),
 ) (started startedSession, repeated bool, err error) {
-	s.mu.Lock()
-	s.forget(now)
-	if first, ok := s.byForm[form]; ok {
-		s.mu.Unlock()
-		<-first.done
-		if first.err == nil {
-			return first.started, true, nil
+	for {
+		form, mustStart := s.begin(key, now)
+		if mustStart {
+			defer s.finish(form)
+			form.started, form.err = start()
+			return form.started, false, form.err
 		}
-		started, err = start()
-		return started, false, err
+		select {
+		case <-form.done:
+		case <-ctx.Done():
+			return startedSession{}, false, ctx.Err()
+		}
+		if form.err == nil {
+			return form.started, true, nil
+		}
 	}
-	first := &formStart{form: form, startedAt: now, done: make(chan struct{})}
-	if s.byForm == nil {
-		s.byForm = map[string]*formStart{}
-	}
-	s.byForm[form] = first
-	s.ordered = append(s.ordered, first)
-	s.mu.Unlock()
+}
 
-	defer close(first.done)
-	first.started, first.err = start()
-	if first.err != nil {
-		s.remove(first)
+// begin returns the formStart of a form. If there is none, begin makes one; then mustStart is true, and the caller must
+// start the session and call finish.
+func (s *startedSessions) begin(key string, now time.Time) (form *formStart, mustStart bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.forget(now)
+	if form, ok := s.byKey[key]; ok {
+		return form, false
 	}
-	return first.started, false, first.err
+	form = &formStart{key: key, startedAt: now, done: make(chan struct{}), err: errNotFinished}
+	if s.byKey == nil {
+		s.byKey = map[string]*formStart{}
+	}
+	s.byKey[key] = form
+	s.ordered = append(s.ordered, form)
+	return form, true
+}
+
+// finish lets the waiting requests go on. If the start failed, it first makes room for the next of them.
+func (s *startedSessions) finish(form *formStart) {
+	if form.err != nil {
+		s.remove(form)
+	}
+	close(form.done)
 }
 
 // remove removes a form that started no session.
 func (s *startedSessions) remove(failed *formStart) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.byForm[failed.form] == failed {
-		delete(s.byForm, failed.form)
-	}
+	s.deleteKey(failed)
 	s.ordered = slices.DeleteFunc(s.ordered, func(f *formStart) bool { return f == failed })
 }
 
@@ -88,9 +109,14 @@ func (s *startedSessions) forget(now time.Time) {
 		if now.Sub(oldest.startedAt) < repeatWindow {
 			return
 		}
-		if s.byForm[oldest.form] == oldest {
-			delete(s.byForm, oldest.form)
-		}
+		s.deleteKey(oldest)
 		s.ordered = s.ordered[1:]
+	}
+}
+
+// deleteKey removes a form from byKey, unless forget has removed it and a later request has taken its place.
+func (s *startedSessions) deleteKey(form *formStart) {
+	if s.byKey[form.key] == form {
+		delete(s.byKey, form.key)
 	}
 }

@@ -164,8 +164,8 @@ func (h *Handler) UpstreamCallback(w http.ResponseWriter, r *http.Request) error
 	}
 	// The code can be used only once. A callback that is repeated within seconds, for example by a reload, gets the
 	// session of the first.
-	repeated := "upstream " + storage.HashOf(response.Encode()).String()
-	started, isRepeated, err := h.started.do(repeated, h.Site.Now(), start)
+	formKey := "upstream " + storage.HashOf(response.Encode()).String()
+	started, isRepeated, err := h.started.do(r.Context(), formKey, h.Site.Now(), start)
 	if err == nil && isRepeated && !h.isActive(r, started) {
 		err = storage.ErrRevoked
 	}

@@ -15,9 +15,8 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// Reply is a relying party's HTTP response to a logout token.
-type Reply struct {
-	JTI        string        // of the logout token; the dispatcher sets it
+// Response is a relying party's HTTP response to a logout token.
+type Response struct {
 	Status     int           // HTTP status
 	RetryAfter time.Duration // from the header Retry-After; 0: the response has none
 	Location   string        // target of a redirect; operators see it, the dispatcher does not follow it
@@ -33,13 +32,15 @@ type classifiedError interface {
 // The numbers of refusals after which a delivery fails.
 const (
 	maxBadRequests   = 3 // for 400: the relying party may have to fetch new keys before it accepts the token
-	maxOtherRefusals = 2 // for other refusals: there is no endpoint for logout tokens at that URI
+	maxOtherRefusals = 2 // for 3xx, other 4xx and 501: another attempt will hardly help
 )
 
-// evaluateAttempt returns the outcome of an attempt that ended at now. random is in [0, 1) and varies the pause.
+// evaluateAttempt returns the outcome of an attempt that ended at now. jti is the jti of its logout token. random is in
+// [0, 1) and varies the pause.
 func evaluateAttempt(
 	d storage.Delivery,
-	reply Reply,
+	jti string,
+	response Response,
 	err error,
 	now time.Time,
 	random float64,
@@ -49,32 +50,36 @@ func evaluateAttempt(
 		Lease:    d.Lease,
 		State:    storage.DeliveryPending,
 		Refusals: d.Refusals,
-		Answer:   newAnswer(reply, err, now),
+		Answer:   newAnswer(jti, response, err, now),
 	}
 	outcome.Answer.At = latest(outcome.Answer.At, d.Created) // the clock may have been set back meanwhile
 	pause := retryPause(d.Attempts)
-	switch limit := maxRefusals(outcome.Answer.Status); {
-	case confirmsLogout(outcome.Answer.Status):
+	status := outcome.Answer.Status
+	maxRefusals := maxRefusalsFor(status)
+	isRefusal := maxRefusals > 0
+	switch {
+	case confirmsLogout(status):
 		outcome.State = storage.DeliveryDone
-	case limit > 0:
+	case isRefusal:
 		outcome.Refusals++
 		pause = refusalPause(outcome.Refusals)
-		if outcome.Refusals >= limit {
+		if outcome.Refusals >= maxRefusals {
 			outcome.State = storage.DeliveryFailed
 		}
 	}
-	isPastEnd := !now.Before(d.GiveUpAt)
-	if outcome.State == storage.DeliveryPending && isPastEnd && d.Attempts >= minAttempts {
+	pastGiveUp := !now.Before(d.GiveUpAt)
+	if outcome.State == storage.DeliveryPending && pastGiveUp && d.Attempts >= minAttempts {
 		outcome.State = storage.DeliveryFailed
 	}
 	if outcome.State == storage.DeliveryPending {
-		pause = max(jitter(pause, random), min(reply.RetryAfter, maxRetryAfter))
+		pause = max(jitter(pause, random), min(response.RetryAfter, maxRetryAfter))
 		outcome.NextAttempt = now.Add(pause)
-		if !isPastEnd { // the last attempt is at GiveUpAt itself, even if that shortens the pause before it
+		if !pastGiveUp { // the last attempt is at GiveUpAt itself, even if that shortens the pause before it
 			outcome.NextAttempt = earliest(outcome.NextAttempt, d.GiveUpAt)
 		}
 		outcome.Pause = outcome.NextAttempt.Sub(now)
 	}
+	// The store applies UpdateEntry to the client's report entry in the transaction that records the outcome.
 	outcome.UpdateEntry = entryUpdater(d, outcome.State, outcome.NextAttempt, outcome.Answer)
 	if outcome.State != storage.DeliveryPending {
 		outcome.Event = &storage.Event{
@@ -98,8 +103,8 @@ func confirmsLogout(status int) bool {
 	return status == http.StatusOK || status == http.StatusNoContent
 }
 
-// maxRefusals returns after how many refusals with that status a delivery fails. 0: the status is not a refusal.
-func maxRefusals(status int) int {
+// maxRefusalsFor returns after how many refusals with that status a delivery fails. 0: the status is not a refusal.
+func maxRefusalsFor(status int) int {
 	switch {
 	case status == http.StatusBadRequest:
 		return maxBadRequests
@@ -115,16 +120,17 @@ func maxRefusals(status int) int {
 
 func isRedirect(status int) bool { return status >= 300 && status < 400 }
 
-// newAnswer describes the result of an attempt for storage: the reply or, if err is not nil, the class of the failure.
-func newAnswer(reply Reply, err error, now time.Time) storage.Answer {
+// newAnswer describes the result of an attempt for storage: the response or, if err is not nil, the class of the
+// failure.
+func newAnswer(jti string, response Response, err error, now time.Time) storage.Answer {
 	a := storage.Answer{
 		At:     now.UTC().Truncate(time.Millisecond),
-		JTI:    reply.JTI,
-		Status: reply.Status,
-		Detail: sanitizeDetail(reply.Detail),
+		JTI:    jti,
+		Status: response.Status,
+		Detail: sanitizeDetail(response.Detail),
 	}
-	if isRedirect(a.Status) && reply.Location != "" {
-		a.Detail = sanitizeDetail(redirectsTo + withoutQuery(reply.Location))
+	if isRedirect(a.Status) && response.Location != "" {
+		a.Detail = sanitizeDetail(redirectsTo + withoutQuery(response.Location))
 	}
 	if err == nil {
 		return a

@@ -24,14 +24,14 @@ func TestRetryAfterIsHonouredUpToAnHour(t *testing.T) {
 		3 * time.Hour:    time.Hour,
 	} {
 		d := storage.Delivery{Attempts: 1, GiveUpAt: t0.Add(MaxDeliveryPeriod)}
-		if s := evaluateAttempt(d, Reply{Status: 503, RetryAfter: asked}, nil, t0, 0.5); !s.NextAttempt.Equal(
+		if s := evaluateAttempt(d, "jti", Response{Status: 503, RetryAfter: asked}, nil, t0, 0.5); !s.NextAttempt.Equal(
 			t0.Add(want),
 		) {
 			t.Errorf("Retry-After %v: next after %v, want %v", asked, s.NextAttempt.Sub(t0), want)
 		}
 	}
 	d := storage.Delivery{Attempts: 6, GiveUpAt: t0.Add(MaxDeliveryPeriod)}
-	if s := evaluateAttempt(d, Reply{Status: 429, RetryAfter: time.Second}, nil, t0, 0.5); !s.NextAttempt.Equal(
+	if s := evaluateAttempt(d, "jti", Response{Status: 429, RetryAfter: time.Second}, nil, t0, 0.5); !s.NextAttempt.Equal(
 		t0.Add(30 * time.Minute),
 	) {
 		t.Errorf("a short Retry-After: next after %v, want the schedule's 30 min", s.NextAttempt.Sub(t0))
@@ -41,7 +41,7 @@ func TestRetryAfterIsHonouredUpToAnHour(t *testing.T) {
 func TestPausesAreSpreadByAFifth(t *testing.T) {
 	d := storage.Delivery{Attempts: 5, GiveUpAt: t0.Add(MaxDeliveryPeriod)}
 	for random, want := range map[float64]time.Duration{0: 8 * time.Minute, 0.5: 10 * time.Minute} {
-		if s := evaluateAttempt(d, Reply{Status: 500}, nil, t0, random); !s.NextAttempt.Equal(t0.Add(want)) {
+		if s := evaluateAttempt(d, "jti", Response{Status: 500}, nil, t0, random); !s.NextAttempt.Equal(t0.Add(want)) {
 			t.Errorf("random %v: got %v, want %v", random, s.NextAttempt.Sub(t0), want)
 		}
 	}
@@ -49,14 +49,14 @@ func TestPausesAreSpreadByAFifth(t *testing.T) {
 
 func TestLastAttemptIsMadeWhenTimeIsUp(t *testing.T) {
 	d := storage.Delivery{Attempts: 50, GiveUpAt: t0.Add(time.Minute)}
-	if s := evaluateAttempt(d, Reply{Status: 500}, nil, t0, 0); s.State != storage.DeliveryPending ||
+	if s := evaluateAttempt(d, "jti", Response{Status: 500}, nil, t0, 0); s.State != storage.DeliveryPending ||
 		!s.NextAttempt.Equal(d.GiveUpAt) {
 		t.Errorf("before: got %s, %v, want one more attempt at the end", s.State, s.NextAttempt)
 	}
-	if s := evaluateAttempt(d, Reply{Status: 500}, nil, d.GiveUpAt, 0); s.State != storage.DeliveryFailed {
+	if s := evaluateAttempt(d, "jti", Response{Status: 500}, nil, d.GiveUpAt, 0); s.State != storage.DeliveryFailed {
 		t.Errorf("at the end: got %s, want failed", s.State)
 	}
-	if s := evaluateAttempt(d, Reply{Status: 204}, nil, d.GiveUpAt.Add(time.Hour), 0); s.State != storage.DeliveryDone {
+	if s := evaluateAttempt(d, "jti", Response{Status: 204}, nil, d.GiveUpAt.Add(time.Hour), 0); s.State != storage.DeliveryDone {
 		t.Errorf("an answer at last: got %s, want done", s.State)
 	}
 }
@@ -66,13 +66,13 @@ func TestClockJumpPastTheEndStillMakesSomeAttempts(t *testing.T) {
 	now := t0.Add(10 * 24 * time.Hour)
 	for attempts := 1; attempts < minAttempts; attempts++ {
 		d := storage.Delivery{Attempts: attempts, GiveUpAt: t0.Add(time.Minute)}
-		s := evaluateAttempt(d, Reply{Status: 503}, nil, now, 0.5)
+		s := evaluateAttempt(d, "jti", Response{Status: 503}, nil, now, 0.5)
 		if s.State != storage.DeliveryPending || !s.NextAttempt.After(now) {
 			t.Errorf("after attempt %d the delivery is %s, next at %v", attempts, s.State, s.NextAttempt)
 		}
 	}
 	d := storage.Delivery{Attempts: minAttempts, GiveUpAt: t0.Add(time.Minute)}
-	if s := evaluateAttempt(d, Reply{Status: 503}, nil, now, 0.5); s.State != storage.DeliveryFailed {
+	if s := evaluateAttempt(d, "jti", Response{Status: 503}, nil, now, 0.5); s.State != storage.DeliveryFailed {
 		t.Errorf("after %d attempts the delivery is %s, want failed", minAttempts, s.State)
 	}
 }
@@ -84,7 +84,7 @@ func TestFailuresAreClassed(t *testing.T) {
 		"network":  errors.New("?"),
 		"internal": signingError{errors.New("no key")},
 	} {
-		a := newAnswer(Reply{}, err, t0)
+		a := newAnswer("jti", Response{}, err, t0)
 		if a.Class != want || a.Status != 0 {
 			t.Errorf("got %+v, want %s", a, want)
 		}
@@ -134,7 +134,8 @@ func TestAnswerIsShownWithoutMarkup(t *testing.T) {
 
 func TestRedirectSaysWhereItLeadsWithoutSecrets(t *testing.T) {
 	a := newAnswer(
-		Reply{Status: 302, Location: "https://user:pw@sso.example/login?state=secret", Detail: "moved"},
+		"jti",
+		Response{Status: 302, Location: "https://user:pw@sso.example/login?state=secret", Detail: "moved"},
 		nil,
 		t0,
 	)

@@ -14,7 +14,7 @@ const AttemptTimeout = 5 * time.Second
 
 // Poster posts a form to the URI of a delivery. It follows no redirect, sends no cookies, and returns when ctx ends.
 // Its error may have a method Class() string that names the kind of failure.
-type Poster func(ctx context.Context, d storage.Delivery, form url.Values) (Reply, error)
+type Poster func(ctx context.Context, d storage.Delivery, form url.Values) (Response, error)
 
 // attemptOutcome is the outcome of an attempt, for the store, the log and the metrics.
 type attemptOutcome struct {
@@ -34,9 +34,13 @@ func (d *Dispatcher) attempt(ctx context.Context, delivery storage.Delivery) *at
 	ctx, cancel := context.WithTimeout(ctx, AttemptTimeout)
 	defer cancel()
 	started := d.Now()
-	reply, err := d.send(ctx, d.withoutSubject(ctx, d.withCurrentMetadata(ctx, delivery)))
+	jti := rand.Text()
+	response, err := d.send(ctx, d.withoutSubject(ctx, d.withCurrentMetadata(ctx, delivery)), jti)
 	now := d.Now()
-	o := &attemptOutcome{DeliveryOutcome: evaluateAttempt(delivery, reply, err, now, d.random()), delivery: delivery}
+	o := &attemptOutcome{
+		DeliveryOutcome: evaluateAttempt(delivery, jti, response, err, now, d.random()),
+		delivery:        delivery,
+	}
 	update := o.UpdateEntry
 	o.UpdateEntry = func(old storage.ReportEntry) storage.ReportEntry {
 		updated := update(old)
@@ -49,19 +53,16 @@ func (d *Dispatcher) attempt(ctx context.Context, delivery storage.Delivery) *at
 	return o
 }
 
-// send signs and posts one logout token (Back-Channel Logout 1.0 §2.5).
-func (d *Dispatcher) send(ctx context.Context, delivery storage.Delivery) (Reply, error) {
-	jti := rand.Text()
+// send signs and posts one logout token with that jti (Back-Channel Logout 1.0 §2.5).
+func (d *Dispatcher) send(ctx context.Context, delivery storage.Delivery, jti string) (Response, error) {
 	iat := d.Now().UTC().Truncate(time.Second)
 	exp := iat.Add(TokenLifetime)
 	token, err := d.Sign(ctx, delivery, jti, iat, exp, tokenClaims(d.Issuer, delivery, jti, iat, exp))
 	if err != nil {
 		d.log().ErrorContext(ctx, "sign logout token", "client", delivery.Client, "err", err)
-		return Reply{}, signingError{err}
+		return Response{}, signingError{err}
 	}
-	reply, err := d.Post(ctx, delivery, url.Values{"logout_token": {token}})
-	reply.JTI = jti
-	return reply, err
+	return d.Post(ctx, delivery, url.Values{"logout_token": {token}})
 }
 
 // withCurrentMetadata returns the delivery with the client's current URI, algorithm and token format, so that a

@@ -64,18 +64,18 @@ func newBenchClients(b *testing.B, hosts int) *benchClients {
 	}
 	transport := &http.Transport{MaxIdleConnsPerHost: maxPerHost, DisableCompression: true}
 	client := &http.Client{Transport: transport}
-	post := func(ctx context.Context, d storage.Delivery, form url.Values) (Reply, error) {
+	post := func(ctx context.Context, d storage.Delivery, form url.Values) (Response, error) {
 		req, err := http.NewRequestWithContext(ctx, http.MethodPost, d.URI, strings.NewReader(form.Encode()))
 		if err != nil {
-			return Reply{}, err
+			return Response{}, err
 		}
 		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 		resp, err := client.Do(req)
 		if err != nil {
-			return Reply{}, err
+			return Response{}, err
 		}
 		resp.Body.Close()
-		return Reply{Status: resp.StatusCode}, nil
+		return Response{Status: resp.StatusCode}, nil
 	}
 	s.dispatcher = &Dispatcher{
 		Store:  store,

@@ -36,14 +36,14 @@ func TestClockStepsKeepNoSessionActiveAndDelayNoNotification(t *testing.T) {
 			defer run(d.Run)()
 			defer run(e.Run)()
 			failing := map[string]bool{}
-			w.respond = func(_ context.Context, got receivedToken) (Reply, error) {
+			w.respond = func(_ context.Context, got receivedToken) (Response, error) {
 				w.mu.Lock()
 				defer w.mu.Unlock()
 				if sid := got.sid.(string); !failing[sid] && len(sid)%2 == 0 {
 					failing[sid] = true
-					return Reply{Status: 503}, nil
+					return Response{Status: 503}, nil
 				}
-				return Reply{Status: 200}, nil
+				return Response{Status: 200}, nil
 			}
 			var sessions []*clockSession
 			for range 40 {

@@ -20,10 +20,10 @@ func TestLostLeaseChangesNothing(t *testing.T) {
 		time.Sleep(2 * time.Second)
 		again, err := w.store.ClaimDeliveries(t.Context(), time.Now(), leaseDuration, 1, nil)
 		w.must(err)
-		late := evaluateAttempt(claimed[0], Reply{Status: 404}, nil, time.Now(), 0.5)
+		late := evaluateAttempt(claimed[0], "jti", Response{Status: 404}, nil, time.Now(), 0.5)
 		stale, err := w.store.RecordOutcomes(
 			t.Context(),
-			[]storage.DeliveryOutcome{late, evaluateAttempt(again[0], Reply{Status: 200}, nil, time.Now(), 0.5)},
+			[]storage.DeliveryOutcome{late, evaluateAttempt(again[0], "jti", Response{Status: 200}, nil, time.Now(), 0.5)},
 		)
 		w.must(err)
 		if entry := w.entry(o, "rp"); len(stale) != 1 || entry.Trust != storage.TrustConfirmed ||
@@ -57,10 +57,10 @@ func TestCrashRepeatsOnlyAttemptsInFlight(t *testing.T) {
 			w.client(c, storage.Metadata{})
 		}
 		var store *crashingStore
-		w.respond = func(ctx context.Context, got receivedToken) (Reply, error) {
+		w.respond = func(ctx context.Context, got receivedToken) (Response, error) {
 			switch got.client {
 			case "unreachable":
-				return Reply{}, refused{}
+				return Response{}, refused{}
 			case "flying":
 				// The client ends its session, and the process is killed before the answer is recorded.
 				if len(w.receivedBy("flying")) == 1 {
@@ -68,7 +68,7 @@ func TestCrashRepeatsOnlyAttemptsInFlight(t *testing.T) {
 					store.crashed.Store(true)
 				}
 			}
-			return Reply{Status: 200}, nil
+			return Response{Status: 200}, nil
 		}
 		id := w.session("done", "flying", "unreachable")
 		w.waitRenotifyDelay()
@@ -100,18 +100,18 @@ func TestCrashRepeatsOnlyAttemptsInFlight(t *testing.T) {
 func TestShutdownFinishesAttemptsInFlightAndReleasesOtherClaims(t *testing.T) {
 	withFixture(t, func(t *testing.T, w *fixture) {
 		var flying int
-		w.respond = func(ctx context.Context, _ receivedToken) (Reply, error) {
+		w.respond = func(ctx context.Context, _ receivedToken) (Response, error) {
 			if len(w.receivedBy("rp")) <= 50 {
-				return Reply{Status: 200}, nil // quick, so that many are claimed ahead
+				return Response{Status: 200}, nil // quick, so that many are claimed ahead
 			}
 			w.mu.Lock()
 			flying++
 			w.mu.Unlock()
 			select {
 			case <-time.After(3 * time.Second):
-				return Reply{Status: 200}, nil
+				return Response{Status: 200}, nil
 			case <-ctx.Done():
-				return Reply{}, ctx.Err()
+				return Response{}, ctx.Err()
 			}
 		}
 		w.client("rp", storage.Metadata{})
@@ -155,10 +155,10 @@ func TestStoreOutageLosesNoAnswer(t *testing.T) {
 		d := w.dispatcher()
 		store := &crashingStore{Store: w.store}
 		d.Store = store
-		w.respond = func(context.Context, receivedToken) (Reply, error) {
+		w.respond = func(context.Context, receivedToken) (Response, error) {
 			store.crashed.Store(true)
 			time.AfterFunc(8*time.Second, func() { store.crashed.Store(false) })
-			return Reply{Status: 200}, nil
+			return Response{Status: 200}, nil
 		}
 		defer run(d.Run)()
 		o := w.end(w.terminator(d), storage.Selector{Sessions: []storage.SessionID{id}})

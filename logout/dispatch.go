@@ -123,7 +123,7 @@ func (d *Dispatcher) Run(ctx context.Context) {
 	startAttempt := func(delivery storage.Delivery, running *runningAttempt) {
 		wait := running.startedAt.Sub(delivery.NextAttempt)
 		d.Observer.attemptStart(running.queue.class(), wait)
-		queues.unknown.noteAttempt(running.queue.speed, wait)
+		queues.unknownHostStats.noteAttempt(running.queue.speed, wait)
 		go func() {
 			outcome := d.attemptWithinLease(attemptCtx, delivery)
 			outcome.duration = d.Now().Sub(running.startedAt)

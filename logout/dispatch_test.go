@@ -29,91 +29,91 @@ func TestEveryAnswerOverADay(t *testing.T) {
 	hanging = append(hanging, MaxDeliveryPeriod)
 	tests := []struct {
 		name  string
-		reply Reply
+		reply Response
 		err   error
 		hang  bool
 		want  []time.Duration
 		state storage.DeliveryState
 		class string
 	}{
-		{name: "200", reply: Reply{Status: 200}, want: []time.Duration{0}, state: storage.DeliveryDone, class: "200"},
-		{name: "204", reply: Reply{Status: 204}, want: []time.Duration{0}, state: storage.DeliveryDone, class: "204"},
+		{name: "200", reply: Response{Status: 200}, want: []time.Duration{0}, state: storage.DeliveryDone, class: "200"},
+		{name: "204", reply: Response{Status: 204}, want: []time.Duration{0}, state: storage.DeliveryDone, class: "204"},
 		{
 			name:  "202 confirms nothing",
-			reply: Reply{Status: 202},
+			reply: Response{Status: 202},
 			want:  patient,
 			state: storage.DeliveryFailed,
 			class: "202",
 		},
 		{
 			name:  "400 three times",
-			reply: Reply{Status: 400},
+			reply: Response{Status: 400},
 			want:  []time.Duration{0, 30 * s, 630 * s},
 			state: storage.DeliveryFailed,
 			class: "400",
 		},
 		{
 			name:  "redirect",
-			reply: Reply{Status: 302},
+			reply: Response{Status: 302},
 			want:  []time.Duration{0, 30 * s},
 			state: storage.DeliveryFailed,
 			class: "302",
 		},
 		{
 			name:  "401",
-			reply: Reply{Status: 401},
+			reply: Response{Status: 401},
 			want:  []time.Duration{0, 30 * s},
 			state: storage.DeliveryFailed,
 			class: "401",
 		},
 		{
 			name:  "403",
-			reply: Reply{Status: 403},
+			reply: Response{Status: 403},
 			want:  []time.Duration{0, 30 * s},
 			state: storage.DeliveryFailed,
 			class: "403",
 		},
 		{
 			name:  "404",
-			reply: Reply{Status: 404},
+			reply: Response{Status: 404},
 			want:  []time.Duration{0, 30 * s},
 			state: storage.DeliveryFailed,
 			class: "404",
 		},
 		{
 			name:  "405",
-			reply: Reply{Status: 405},
+			reply: Response{Status: 405},
 			want:  []time.Duration{0, 30 * s},
 			state: storage.DeliveryFailed,
 			class: "405",
 		},
 		{
 			name:  "410",
-			reply: Reply{Status: 410},
+			reply: Response{Status: 410},
 			want:  []time.Duration{0, 30 * s},
 			state: storage.DeliveryFailed,
 			class: "410",
 		},
 		{
 			name:  "415",
-			reply: Reply{Status: 415},
+			reply: Response{Status: 415},
 			want:  []time.Duration{0, 30 * s},
 			state: storage.DeliveryFailed,
 			class: "415",
 		},
-		{name: "408", reply: Reply{Status: 408}, want: patient, state: storage.DeliveryFailed, class: "408"},
-		{name: "425", reply: Reply{Status: 425}, want: patient, state: storage.DeliveryFailed, class: "425"},
+		{name: "408", reply: Response{Status: 408}, want: patient, state: storage.DeliveryFailed, class: "408"},
+		{name: "425", reply: Response{Status: 425}, want: patient, state: storage.DeliveryFailed, class: "425"},
 		{
 			name:  "429 with Retry-After",
-			reply: Reply{Status: 429, RetryAfter: 20 * m},
+			reply: Response{Status: 429, RetryAfter: 20 * m},
 			want:  schedule(0, 20*m, 40*m, 60*m, 80*m, 100*m),
 			state: storage.DeliveryFailed,
 			class: "429",
 		},
-		{name: "500", reply: Reply{Status: 500}, want: patient, state: storage.DeliveryFailed, class: "500"},
+		{name: "500", reply: Response{Status: 500}, want: patient, state: storage.DeliveryFailed, class: "500"},
 		{
 			name:  "501",
-			reply: Reply{Status: 501},
+			reply: Response{Status: 501},
 			want:  []time.Duration{0, 30 * s},
 			state: storage.DeliveryFailed,
 			class: "501",
@@ -125,10 +125,10 @@ func TestEveryAnswerOverADay(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			withFixture(t, func(t *testing.T, w *fixture) {
 				w.client("rp", storage.Metadata{})
-				w.respond = func(ctx context.Context, _ receivedToken) (Reply, error) {
+				w.respond = func(ctx context.Context, _ receivedToken) (Response, error) {
 					if tt.hang {
 						<-ctx.Done()
-						return Reply{}, ctx.Err()
+						return Response{}, ctx.Err()
 					}
 					return tt.reply, tt.err
 				}
@@ -187,11 +187,11 @@ func TestRelyingPartyBackAfterManyHoursGetsAFreshToken(t *testing.T) {
 	withFixture(t, func(t *testing.T, w *fixture) {
 		w.client("rp", storage.Metadata{})
 		back := time.Now().Add(23 * time.Hour)
-		w.respond = func(context.Context, receivedToken) (Reply, error) {
+		w.respond = func(context.Context, receivedToken) (Response, error) {
 			if time.Now().Before(back) {
-				return Reply{}, refused{}
+				return Response{}, refused{}
 			}
-			return Reply{Status: 204}, nil
+			return Response{Status: 204}, nil
 		}
 		id := w.session("rp")
 		w.waitRenotifyDelay()

@@ -45,7 +45,7 @@ func NewDocument(issuer string, r storage.Report, events []storage.Event, at tim
 		IssuedAt:     at.Unix(),
 		ReportID:     r.ID,
 		Txn:          r.Cause.ID,
-		Session:      r.Session,
+		Session:      r.SessionHash,
 		WholeSession: r.WholeSession,
 		Subject:      r.Subject,
 		EndedAt:      r.EndedAt,

@@ -36,7 +36,7 @@ func mustExport(t *testing.T, w *fixture, after time.Duration) Document {
 	w.must(err)
 	events, _, err := w.store.ListEvents(
 		t.Context(),
-		storage.EventFilter{Session: r.Session, Kind: "session.ended"},
+		storage.EventFilter{Session: r.SessionHash, Kind: "session.ended"},
 		storage.Page{},
 	)
 	w.must(err)

@@ -107,10 +107,10 @@ func assumedTokenExpiry(g storage.Grant, c *storage.Client, lifetimes Lifetimes)
 // newEntry returns an entry without a bound. c is nil if the client was removed.
 func newEntry(kind, client string, c *storage.Client) storage.ReportEntry {
 	entry := storage.ReportEntry{
-		Kind:     kind,
-		Client:   client,
-		Name:     displayName(client, c),
-		Delivery: storage.DeliveryNone,
+		Kind:       kind,
+		Client:     client,
+		ClientName: displayName(client, c),
+		Delivery:   storage.DeliveryNone,
 	}
 	if kind == KindClientSession && c != nil {
 		entry.Channels = logoutChannels(c)

@@ -38,7 +38,7 @@ type receivedToken struct {
 type fixture struct {
 	t       *testing.T
 	store   *bolt.Store
-	respond func(ctx context.Context, got receivedToken) (Reply, error) // what a relying party does; nil: 200
+	respond func(ctx context.Context, got receivedToken) (Response, error) // what a relying party does; nil: 200
 
 	ahead atomic.Int64 // how far the provider's clock is ahead of the real one
 
@@ -173,10 +173,10 @@ func sign(_ context.Context, _ storage.Delivery, _ string, _, _ time.Time, claim
 }
 
 // post takes a logout token to its relying party.
-func (w *fixture) post(ctx context.Context, _ storage.Delivery, form url.Values) (Reply, error) {
+func (w *fixture) post(ctx context.Context, _ storage.Delivery, form url.Values) (Response, error) {
 	var claims map[string]any
 	if err := json.Unmarshal([]byte(form.Get("logout_token")), &claims); err != nil || len(form) != 1 {
-		return Reply{}, errors.Join(errors.New("not a logout token"), err)
+		return Response{}, errors.Join(errors.New("not a logout token"), err)
 	}
 	got := receivedToken{
 		at:     time.Now(),
@@ -193,7 +193,7 @@ func (w *fixture) post(ctx context.Context, _ storage.Delivery, form url.Values)
 	w.received = append(w.received, got)
 	w.mu.Unlock()
 	if w.respond == nil {
-		return Reply{Status: 200}, nil
+		return Response{Status: 200}, nil
 	}
 	return w.respond(ctx, got)
 }

@@ -80,7 +80,7 @@ type history struct {
 
 func (h *history) clientOf(n int) string { return fmt.Sprint("rp", n%3) }
 
-func (h *history) receive(_ context.Context, got receivedToken) (Reply, error) {
+func (h *history) receive(_ context.Context, got receivedToken) (Response, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	sid, answer := got.sid.(string), h.answers[got.client]
@@ -89,15 +89,15 @@ func (h *history) receive(_ context.Context, got receivedToken) (Reply, error) {
 	}
 	switch answer {
 	case 0, 1:
-		return Reply{Status: 200}, nil
+		return Response{Status: 200}, nil
 	case 2:
-		return Reply{}, refused{} // done, and the answer lost
+		return Response{}, refused{} // done, and the answer lost
 	case 3:
-		return Reply{Status: 400}, nil
+		return Response{Status: 400}, nil
 	case 4:
-		return Reply{Status: 503, RetryAfter: time.Minute}, nil
+		return Response{Status: 503, RetryAfter: time.Minute}, nil
 	default:
-		return Reply{}, refused{}
+		return Response{}, refused{}
 	}
 }
 

@@ -121,8 +121,8 @@ func newEstimate(entries []storage.ReportEntry, at time.Time, notifying func(sto
 			e.Tokens.add(entry, notifying)
 		case entry.Kind == KindUpstreamSession:
 			e.Upstream.add(entry, notifying)
-		case entry.Trust != storage.TrustRevoked && !slices.Contains(e.Offline, entry.Name):
-			e.Offline = append(e.Offline, entry.Name)
+		case entry.Trust != storage.TrustRevoked && !slices.Contains(e.Offline, entry.ClientName):
+			e.Offline = append(e.Offline, entry.ClientName)
 		}
 	}
 	return e
@@ -141,8 +141,8 @@ func (s *HorizonPart) add(entry storage.ReportEntry, notifying func(storage.Repo
 		if notifying(entry) {
 			s.Notifying++
 		}
-		if !slices.Contains(s.UnknownNames, entry.Name) {
-			s.UnknownNames = append(s.UnknownNames, entry.Name)
+		if !slices.Contains(s.UnknownNames, entry.ClientName) {
+			s.UnknownNames = append(s.UnknownNames, entry.ClientName)
 		}
 	}
 }

@@ -61,13 +61,13 @@ type runningAttempt struct {
 // hostQueues contains the queues of all hosts and counts the slots that they use. Each class of hosts has its own
 // slots. Only the goroutine of Dispatcher.Run uses it.
 type hostQueues struct {
-	byHost      map[string]*hostQueue
-	waiting     []*hostQueue        // hosts with deliveries in their queue
-	running     []*runningAttempt   // attempts younger than slowThreshold, oldest first
-	claimed     [hostClassCount]int // claimed deliveries, in queues and in flight
-	inFlight    [hostClassCount]int // attempts under way
-	unknown     UnknownHosts        // without Waiting
-	claimFilled bool                // the last claim used all the room: more deliveries may be due
+	byHost           map[string]*hostQueue
+	waiting          []*hostQueue        // hosts with deliveries in their queue
+	running          []*runningAttempt   // attempts younger than slowThreshold, oldest first
+	claimed          [hostClassCount]int // claimed deliveries, in queues and in flight
+	inFlight         [hostClassCount]int // attempts under way
+	unknownHostStats UnknownHosts        // without Waiting, which publishUnknownHosts counts
+	claimFilled      bool                // the last claim used all the room: more deliveries may be due
 }
 
 // newHostQueues returns empty queues. knownHosts are the hosts whose speed the store has recorded.

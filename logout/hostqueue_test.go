@@ -13,12 +13,12 @@ import (
 func TestHangingHostsDelayNoOtherHost(t *testing.T) {
 	for _, hanging := range []int{20, 200} {
 		withFixture(t, func(t *testing.T, w *fixture) {
-			w.respond = func(ctx context.Context, got receivedToken) (Reply, error) {
+			w.respond = func(ctx context.Context, got receivedToken) (Response, error) {
 				if got.client != "well" {
 					<-ctx.Done()
-					return Reply{}, ctx.Err()
+					return Response{}, ctx.Err()
 				}
-				return Reply{Status: 200}, nil
+				return Response{Status: 200}, nil
 			}
 			w.client("well", storage.Metadata{})
 			members := []string{"well"}
@@ -62,7 +62,7 @@ func TestOneHostGetsFourAttemptsAtATime(t *testing.T) {
 	for _, took := range []time.Duration{500 * time.Millisecond, 4900 * time.Millisecond} {
 		withFixture(t, func(t *testing.T, w *fixture) {
 			var now, most int
-			w.respond = func(context.Context, receivedToken) (Reply, error) {
+			w.respond = func(context.Context, receivedToken) (Response, error) {
 				w.mu.Lock()
 				now++
 				most = max(most, now)
@@ -71,7 +71,7 @@ func TestOneHostGetsFourAttemptsAtATime(t *testing.T) {
 				w.mu.Lock()
 				now--
 				w.mu.Unlock()
-				return Reply{Status: 200}, nil
+				return Response{Status: 200}, nil
 			}
 			w.client("a", storage.Metadata{BackchannelLogoutURI: "https://one.example/a"})
 			w.client("b", storage.Metadata{BackchannelLogoutURI: "https://ONE.example:443/b"})
@@ -96,19 +96,19 @@ func TestOneHostGetsFourAttemptsAtATime(t *testing.T) {
 func TestRelyingPartyMayUseTheStoreDuringDelivery(t *testing.T) {
 	withFixture(t, func(t *testing.T, w *fixture) {
 		w.client("rp", storage.Metadata{})
-		w.respond = func(ctx context.Context, got receivedToken) (Reply, error) {
+		w.respond = func(ctx context.Context, got receivedToken) (Response, error) {
 			// It revokes its token at the OP before it answers.
 			if err := w.store.DeleteToken(ctx, storage.HashOf("token")); err != nil {
-				return Reply{}, err
+				return Response{}, err
 			}
 			if err := w.store.PutToken(ctx, storage.Token{
 				Hash:    storage.HashOf("other"),
 				Client:  "rp",
 				Expires: time.Now().Add(time.Hour),
 			}); err != nil {
-				return Reply{}, err
+				return Response{}, err
 			}
-			return Reply{Status: 200}, nil
+			return Response{Status: 200}, nil
 		}
 		id := w.session("rp")
 		w.waitRenotifyDelay()

@@ -13,11 +13,11 @@ import (
 func TestNextAttemptUsesCorrectedMetadata(t *testing.T) {
 	withFixture(t, func(t *testing.T, w *fixture) {
 		w.client("rp", storage.Metadata{LogoutTokenClaims: "sub"})
-		w.respond = func(_ context.Context, got receivedToken) (Reply, error) {
+		w.respond = func(_ context.Context, got receivedToken) (Response, error) {
 			if got.sid == nil {
-				return Reply{Status: 400}, nil
+				return Response{Status: 400}, nil
 			}
-			return Reply{Status: 200}, nil
+			return Response{Status: 200}, nil
 		}
 		id := w.session("rp")
 		w.waitRenotifyDelay()
@@ -41,7 +41,7 @@ func TestOperatorRetriesAndCancels(t *testing.T) {
 	withFixture(t, func(t *testing.T, w *fixture) {
 		w.client("rp", storage.Metadata{})
 		status := 404
-		w.respond = func(context.Context, receivedToken) (Reply, error) { return Reply{Status: status}, nil }
+		w.respond = func(context.Context, receivedToken) (Response, error) { return Response{Status: status}, nil }
 		id := w.session("rp")
 		w.waitRenotifyDelay()
 		d := w.dispatcher()
@@ -79,8 +79,8 @@ func TestOperatorRetriesAndCancels(t *testing.T) {
 func TestTestTokenExplainsTheAnswer(t *testing.T) {
 	withFixture(t, func(t *testing.T, w *fixture) {
 		w.client("rp", storage.Metadata{})
-		w.respond = func(context.Context, receivedToken) (Reply, error) {
-			return Reply{Status: 400, Detail: `{"error":"invalid_request"}`}, nil
+		w.respond = func(context.Context, receivedToken) (Response, error) {
+			return Response{Status: 400, Detail: `{"error":"invalid_request"}`}, nil
 		}
 		c, err := w.store.Client(t.Context(), "rp")
 		w.must(err)

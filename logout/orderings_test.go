@@ -19,11 +19,11 @@ func TestClientThatJoinsDuringTerminationIsNotConfirmedTooEarly(t *testing.T) {
 		w.client("rp", storage.Metadata{})
 		id := w.session()
 		var begins, killed time.Time // of the relying party's own session
-		w.respond = func(context.Context, receivedToken) (Reply, error) {
+		w.respond = func(context.Context, receivedToken) (Response, error) {
 			if now := time.Now(); killed.IsZero() && !now.Before(begins) {
 				killed = now
 			}
-			return Reply{Status: 200}, nil
+			return Response{Status: 200}, nil
 		}
 		d := w.dispatcher()
 		defer run(d.Run)()
@@ -99,11 +99,11 @@ func TestClientSessionPendingInABulkLogoutIsNotConfirmedByTheNextOne(t *testing.
 		w.must(err)
 		next := s.ClientSession("rp").SID
 		w.waitRenotifyDelay()
-		w.respond = func(_ context.Context, got receivedToken) (Reply, error) {
+		w.respond = func(_ context.Context, got receivedToken) (Response, error) {
 			if got.sid == next {
-				return Reply{Status: 200}, nil
+				return Response{Status: 200}, nil
 			}
-			return Reply{Status: 503}, nil
+			return Response{Status: 503}, nil
 		}
 		defer run(d.Run)()
 		w.end(e, storage.Selector{Sessions: []storage.SessionID{id}})
@@ -207,12 +207,12 @@ func TestReportIsConsistentAfterClockStepBack(t *testing.T) {
 		e := w.terminator(d)
 		e.Now = clock
 		var posted []time.Time
-		d.Post = func(context.Context, storage.Delivery, url.Values) (Reply, error) {
+		d.Post = func(context.Context, storage.Delivery, url.Values) (Response, error) {
 			ahead.Store(0)
 			if posted = append(posted, time.Now()); len(posted) == 1 {
-				return Reply{Status: 503}, nil
+				return Response{Status: 503}, nil
 			}
-			return Reply{Status: 200}, nil
+			return Response{Status: 200}, nil
 		}
 		defer run(d.Run)()
 		o := w.end(e, storage.Selector{Sessions: []storage.SessionID{id}})
@@ -242,9 +242,9 @@ func TestRestartCountsNoUnmadeAttempt(t *testing.T) {
 		w.client("rp", storage.Metadata{})
 		ids := w.sessions(150, "rp")
 		w.waitRenotifyDelay()
-		w.respond = func(context.Context, receivedToken) (Reply, error) {
+		w.respond = func(context.Context, receivedToken) (Response, error) {
 			time.Sleep(100 * time.Millisecond)
-			return Reply{Status: 200}, nil
+			return Response{Status: 200}, nil
 		}
 		d := w.dispatcher()
 		w.end(w.terminator(d), storage.Selector{Sessions: ids})

@@ -38,7 +38,7 @@ func Plan(t *Terminator, termination storage.Termination, enforcedBy time.Time) 
 	r := &storage.Report{
 		ID:           reportID(termination),
 		Cause:        termination.Cause,
-		Session:      storage.SessionHash(termination.Session.ID),
+		SessionHash:  storage.SessionHash(termination.Session.ID),
 		WholeSession: termination.WholeSession,
 		Subject:      termination.Session.Subject,
 		EndedAt:      termination.EndedAt,
@@ -50,7 +50,7 @@ func Plan(t *Terminator, termination storage.Termination, enforcedBy time.Time) 
 	}
 	if termination.Session.ID == "" && len(termination.Grants) > 0 { // only a grant ended
 		r.Subject = termination.Grants[0].Subject
-		r.Session = storage.SessionHash(termination.Grants[0].Session)
+		r.SessionHash = storage.SessionHash(termination.Grants[0].Session)
 	}
 	plan := storage.Plan{Report: r}
 	if isExpiry(termination.Cause) && t.SilentExpiry {

@@ -207,7 +207,7 @@ func (p *relyingParty) introspect(w *fixture) (active bool) {
 }
 
 // receive is a logout token on its way.
-func (p *relyingParty) receive(ctx context.Context) (Reply, error) {
+func (p *relyingParty) receive(ctx context.Context) (Response, error) {
 	p.mu.Lock()
 	what := p.network[min(p.attempts, len(p.network)-1)]
 	p.attempts++
@@ -222,23 +222,23 @@ func (p *relyingParty) receive(ctx context.Context) (Reply, error) {
 	switch what {
 	case "ok":
 		act()
-		return Reply{Status: 200}, nil
+		return Response{Status: 200}, nil
 	case "slow":
 		time.Sleep(4500 * time.Millisecond)
 		act()
-		return Reply{Status: 204}, nil
+		return Response{Status: 204}, nil
 	case "answer lost":
 		act()
-		return Reply{}, refused{}
+		return Response{}, refused{}
 	case "lost":
-		return Reply{}, refused{}
+		return Response{}, refused{}
 	case "hang":
 		<-ctx.Done()
-		return Reply{}, ctx.Err()
+		return Response{}, ctx.Err()
 	default:
 		var status int
 		fmt.Sscan(what, &status)
-		return Reply{Status: status}, nil
+		return Response{Status: status}, nil
 	}
 }
 

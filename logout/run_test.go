@@ -16,12 +16,12 @@ func TestBulkLogoutNotifiesPageByPage(t *testing.T) {
 	withFixture(t, func(t *testing.T, w *fixture) {
 		w.client("rp", storage.Metadata{})
 		w.client("unreachable", storage.Metadata{})
-		w.respond = func(ctx context.Context, got receivedToken) (Reply, error) {
+		w.respond = func(ctx context.Context, got receivedToken) (Response, error) {
 			if got.client == "unreachable" {
 				<-ctx.Done()
-				return Reply{}, ctx.Err()
+				return Response{}, ctx.Err()
 			}
-			return Reply{Status: 200}, nil
+			return Response{Status: 200}, nil
 		}
 		const sessions = 2500
 		ids := w.sessions(sessions, "rp", "unreachable")

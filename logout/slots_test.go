@@ -13,13 +13,13 @@ import (
 
 // hangs makes the clients whose names are in hanging answer nothing, and the others answer at once.
 func (w *fixture) hangs(hanging func(client string) bool) {
-	w.respond = func(ctx context.Context, got receivedToken) (Reply, error) {
+	w.respond = func(ctx context.Context, got receivedToken) (Response, error) {
 		if hanging(got.client) {
 			<-ctx.Done()
-			return Reply{}, ctx.Err()
+			return Response{}, ctx.Err()
 		}
 		time.Sleep(10 * time.Millisecond)
-		return Reply{Status: 200}, nil
+		return Response{Status: 200}, nil
 	}
 }
 
@@ -205,7 +205,7 @@ func TestAttemptsAreBoundedHoweverManyHostsHang(t *testing.T) {
 		}
 		var mu sync.Mutex
 		var now, most int
-		w.respond = func(ctx context.Context, _ receivedToken) (Reply, error) {
+		w.respond = func(ctx context.Context, _ receivedToken) (Response, error) {
 			mu.Lock()
 			now++
 			most = max(most, now)
@@ -214,7 +214,7 @@ func TestAttemptsAreBoundedHoweverManyHostsHang(t *testing.T) {
 			mu.Lock()
 			now--
 			mu.Unlock()
-			return Reply{}, ctx.Err()
+			return Response{}, ctx.Err()
 		}
 		w.session(clients...)
 		w.waitRenotifyDelay()

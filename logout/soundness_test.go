@@ -25,7 +25,7 @@ func (s scenario) play(t *testing.T, w *fixture) (published []publication, ackno
 		byName[p.name] = p
 		longest = max(longest, p.joinedBefore)
 	}
-	w.respond = func(ctx context.Context, got receivedToken) (Reply, error) { return byName[got.client].receive(ctx) }
+	w.respond = func(ctx context.Context, got receivedToken) (Response, error) { return byName[got.client].receive(ctx) }
 	id := w.session()
 	t0 := time.Now().Add(longest)
 	type event struct {

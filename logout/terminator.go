@@ -191,7 +191,7 @@ func (t *Terminator) logTermination(ctx context.Context, termination storage.Ter
 	t.log().InfoContext(
 		ctx,
 		"session ended",
-		"sid", r.Session,
+		"sid", r.SessionHash,
 		"sub", r.Subject,
 		"reason", r.Cause.Reason,
 		"cause", r.Cause.ID,

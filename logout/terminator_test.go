@@ -27,7 +27,7 @@ func TestTerminationIsDurableBeforeNotification(t *testing.T) {
 		}
 		r, err := w.store.Report(t.Context(), o.ReportIDs[0])
 		w.must(err)
-		if r.Cause.ID != o.CauseID || r.Session != storage.SessionHash(id) || len(r.Audit) == 0 || !r.WholeSession ||
+		if r.Cause.ID != o.CauseID || r.SessionHash != storage.SessionHash(id) || len(r.Audit) == 0 || !r.WholeSession ||
 			r.Subject != "u" {
 			t.Errorf("report: got %+v", r)
 		}

@@ -43,8 +43,9 @@ func (d *Dispatcher) SendTestToken(ctx context.Context, c *storage.Client) (Test
 		Claims:  c.LogoutTokenClaims,
 	}
 	started := d.Now()
-	reply, err := d.send(ctx, delivery)
-	a := newAnswer(reply, err, d.Now())
+	jti := rand.Text()
+	response, err := d.send(ctx, delivery, jti)
+	a := newAnswer(jti, response, err, d.Now())
 	return TestDelivery{
 		URI:       delivery.URI,
 		SID:       delivery.SID,
@@ -58,7 +59,8 @@ func (d *Dispatcher) SendTestToken(ctx context.Context, c *storage.Client) (Test
 // ExplainAnswer returns a sentence for the operator of the relying party: what the answer means, and what Curfew does
 // next.
 func ExplainAnswer(a storage.Answer) string {
-	switch limit := maxRefusals(a.Status); {
+	isRefusal := maxRefusalsFor(a.Status) > 0
+	switch {
 	case confirmsLogout(a.Status):
 		return "confirmed: the app says that the session is over"
 	case a.Class == "denied":
@@ -78,7 +80,7 @@ func ExplainAnswer(a storage.Answer) string {
 		return "it " + a.Detail + notFollowed
 	case isRedirect(a.Status):
 		return "it redirects" + notFollowed
-	case limit > 0:
+	case isRefusal:
 		return "refused: no endpoint for logout tokens answers at this URI; tried twice, then given up"
 	case a.Status >= 200 && a.Status < 300:
 		return "accepted, but only 200 and 204 confirm: " + triedAgain

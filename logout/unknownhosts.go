@@ -20,7 +20,7 @@ func (d *Dispatcher) UnknownHosts() UnknownHosts {
 
 // publishUnknownHosts makes the counts visible to other goroutines if they have changed.
 func (d *Dispatcher) publishUnknownHosts(hq *hostQueues) {
-	counts := hq.unknown
+	counts := hq.unknownHostStats
 	// Of an unknown host one delivery is claimed at a time.
 	counts.Waiting = hq.claimed[operatorUnknown] + hq.claimed[selfRegisteredUnknown]
 	if counts != d.UnknownHosts() {

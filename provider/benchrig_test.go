@@ -219,9 +219,9 @@ func signIn(o *providertest.Fixture, n int, clients ...string) {
 		all.Go(func() {
 			w := &wire{o: o}
 			for left.Add(-1) >= 0 {
-				now, secret := time.Now(), keys.Random("")
+				now, secret := time.Now(), keys.Random()
 				s := storage.Session{
-					ID:          storage.SessionID(keys.Random("")),
+					ID:          storage.SessionID(keys.Random()),
 					SecretHash:  storage.HashOf(secret),
 					Subject:     "sub-alice",
 					AuthTime:    now,

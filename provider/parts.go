@@ -190,7 +190,7 @@ func (p *Provider) passwordRules() password.Rules {
 	}
 	rules := p.config.PasswordRules
 	rules.ContextWords = words
-	rules.SecondFactorRequired = authn.Required(p.config.Authn.Require) != ""
+	rules.SecondFactorRequired = authn.RequiredACR(p.config.Authn.Require) != ""
 	return rules
 }
 

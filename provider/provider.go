@@ -144,7 +144,7 @@ func New(c Config) (*Provider, error) {
 		minter:  &tokens.Minter{Issuer: c.Issuer, Ring: c.Ring, Lifetimes: c.Token, StatedACR: authn.StatedACR},
 	}
 	passkeys, err := authn.NewPasskeys(c.Issuer, c.Store, p.limiter)
-	if err != nil && authn.Required(c.Authn.Require) == authn.ACRPasskey {
+	if err != nil && authn.RequiredACR(c.Authn.Require) == authn.ACRPasskey {
 		return nil, fmt.Errorf("authn.require is passkey, and the issuer %s cannot have any: %w", c.Issuer, err)
 	}
 	if err != nil {
@@ -296,16 +296,16 @@ func (p *Provider) postLogoutToken(
 	ctx context.Context,
 	d storage.Delivery,
 	form url.Values,
-) (logout.Reply, error) {
+) (logout.Response, error) {
 	client := p.config.Egress
 	if logout.IsSelfRegistered(d) {
 		client = p.config.SelfRegisteredEgress
 	}
 	response, err := client.PostForm(ctx, d.URI, form)
 	if err != nil {
-		return logout.Reply{}, err
+		return logout.Response{}, err
 	}
-	return logout.Reply{
+	return logout.Response{
 		Status:     response.Status,
 		RetryAfter: response.RetryAfter,
 		Location:   response.Location,

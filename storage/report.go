@@ -5,14 +5,14 @@ import (
 	"time"
 )
 
-// TrustState says whether an entry may still be trusted after the termination. It changes only to a later state of the
-// list below.
+// TrustState says whether the client or its resource servers may still accept what an entry stands for. It changes only
+// to a later state of the list below.
 type TrustState string
 
 // The trust states, from the least to the most certain.
 const (
 	TrustUnknown   TrustState = "unknown"   // nothing is known
-	TrustNotified  TrustState = "notified"  // the client was notified, or accepted the token without confirming
+	TrustNotified  TrustState = "notified"  // the client got the notification and confirmed nothing (front channel, untrusted confirmations)
 	TrustExpiring  TrustState = "expiring"  // it expires by itself at ExpiresAt
 	TrustConfirmed TrustState = "confirmed" // the client confirmed that it ended its session
 	TrustRevoked   TrustState = "revoked"   // Curfew refuses it
@@ -23,18 +23,18 @@ const (
 type ReportEntry struct {
 	Kind           string        `json:"kind"` // client_session, access_tokens, offline_access
 	Client         string        `json:"client"`
-	Name           string        `json:"name,omitempty"`
+	ClientName     string        `json:"name,omitempty"`     // display name of Client
 	Channels       []string      `json:"channels,omitempty"` // backchannel, frontchannel
 	Trust          TrustState    `json:"trust"`
 	Delivery       DeliveryState `json:"delivery"`             // DeliveryNone if there is nothing to deliver
-	NotifiedAt     time.Time     `json:"notified_at,omitzero"` // when the client confirmed or accepted it
+	NotifiedAt     time.Time     `json:"notified_at,omitzero"` // when the notification succeeded
 	ExpiresAt      time.Time     `json:"expires_at,omitzero"`  // when it expires by itself, for TrustExpiring
-	BoundBy        string        `json:"bound_by,omitempty"`   // the declaration or rule from which ExpiresAt follows
+	BoundBy        string        `json:"bound_by,omitempty"`   // why it expires at ExpiresAt: a logout.BoundBy… constant
 	Attempts       int           `json:"attempts,omitempty"`
 	NextAttempt    time.Time     `json:"next_attempt,omitzero"`
 	LastAnswer     Answer        `json:"last_answer,omitzero"`
-	Renotification string        `json:"renotification,omitempty"` // pending, done, failed
-	Initiator      bool          `json:"initiator,omitempty"`      // of the client that started the logout
+	Renotification string        `json:"renotification,omitempty"` // state of the second logout token (Metadata.Renotify): pending, done, failed
+	Initiator      bool          `json:"initiator,omitempty"`      // Client is the one that started the logout
 }
 
 // DeliveryNone is the delivery state of an entry without a delivery.
@@ -44,7 +44,7 @@ const DeliveryNone DeliveryState = "none"
 type Report struct {
 	ID           string        `json:"id"`
 	Cause        Cause         `json:"cause"`
-	Session      string        `json:"session"`       // SessionHash
+	SessionHash  string        `json:"session"`       // SessionHash of the session
 	WholeSession bool          `json:"whole_session"` // the session itself ended, not only a client session
 	Subject      string        `json:"sub"`
 	EndedAt      time.Time     `json:"ended_at"`

@@ -32,10 +32,10 @@ type Tokens interface {
 	// expired, its client and user are enabled, and neither its grant nor its client session was revoked. After the
 	// idle timeout of its session a token may stay active for up to SweepDelay. ErrNotFound.
 	Token(ctx context.Context, hash Hash, at time.Time) (Token, Grant, error)
-	// ClientTokenActive checks a client_credentials token that is a JWT and therefore not stored. issued is the
+	// ClientCredentialsTokenActive checks a client_credentials token that is a JWT and therefore not stored. issued is the
 	// sequence in the token. ErrNotFound if the client is unknown or disabled, or if a cutoff of the client was
 	// written after issued.
-	ClientTokenActive(ctx context.Context, client string, issued Sequence) error
+	ClientCredentialsTokenActive(ctx context.Context, client string, issued Sequence) error
 	// DeleteToken revokes one token. It ignores an unknown token.
 	DeleteToken(ctx context.Context, hash Hash) error
 }

@@ -56,8 +56,8 @@ func withExitCode(err error) error {
 	return &exitError{code: code, err: errors.Join(problems...)}
 }
 
-// ask makes one call of the admin API and prints the result: as JSON with -o json, or else with print.
-func ask[T any](
+// callAndPrint makes one call of the admin API and prints the result: as JSON with -o json, or else with print.
+func callAndPrint[T any](
 	ctx context.Context,
 	p *program,
 	call func(context.Context, *admin.Client) (T, error),

@@ -105,7 +105,7 @@ func (p *program) clientAdd() *cobra.Command {
 					hint: "`curfew client add --help` shows an example",
 				}
 			}
-			return ask(cmd.Context(), p, func(ctx context.Context, c *admin.Client) (admin.ClientRecord, error) {
+			return callAndPrint(cmd.Context(), p, func(ctx context.Context, c *admin.Client) (admin.ClientRecord, error) {
 				return c.AddClient(ctx, metadata)
 			}, p.showClient)
 		},
@@ -194,7 +194,7 @@ func (p *program) clientShow() *cobra.Command {
 		Short: "Show a client's metadata",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return ask(cmd.Context(), p, func(ctx context.Context, c *admin.Client) (admin.ClientRecord, error) {
+			return callAndPrint(cmd.Context(), p, func(ctx context.Context, c *admin.Client) (admin.ClientRecord, error) {
 				return c.Client(ctx, args[0])
 			}, p.showClient)
 		},
@@ -223,7 +223,7 @@ func (p *program) clientSet() *cobra.Command {
 			case len(metadata) == 0 && !newSecret:
 				return usageErrorf("nothing to change")
 			}
-			return ask(cmd.Context(), p, func(ctx context.Context, c *admin.Client) (admin.ClientRecord, error) {
+			return callAndPrint(cmd.Context(), p, func(ctx context.Context, c *admin.Client) (admin.ClientRecord, error) {
 				if newSecret {
 					return c.RotateSecret(ctx, args[0])
 				}
@@ -265,7 +265,7 @@ func (p *program) clientEnable() *cobra.Command {
 		Short: "Enable a disabled client",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return ask(cmd.Context(), p, func(ctx context.Context, c *admin.Client) (admin.ClientRecord, error) {
+			return callAndPrint(cmd.Context(), p, func(ctx context.Context, c *admin.Client) (admin.ClientRecord, error) {
 				return c.EnableClient(ctx, args[0])
 			}, p.showClient)
 		},
@@ -301,7 +301,7 @@ func (p *program) clientTestLogout() *cobra.Command {
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			var result admin.LogoutTestResult
-			err := ask(cmd.Context(), p, func(ctx context.Context, c *admin.Client) (admin.LogoutTestResult, error) {
+			err := callAndPrint(cmd.Context(), p, func(ctx context.Context, c *admin.Client) (admin.LogoutTestResult, error) {
 				return c.TestLogout(ctx, args[0])
 			}, func(t admin.LogoutTestResult) error {
 				result = t

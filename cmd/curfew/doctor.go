@@ -36,7 +36,7 @@ func (p *program) doctorCommand() *cobra.Command {
 				diagnosis, err = c.Diagnose(ctx, client, !noProbe)
 				return diagnosis, err
 			}
-			err := ask(cmd.Context(), p, diagnose, p.showDiagnosis)
+			err := callAndPrint(cmd.Context(), p, diagnose, p.showDiagnosis)
 			if err != nil || diagnosis.Healthy {
 				return err
 			}
@@ -63,7 +63,7 @@ func (p *program) showDiagnosis(d admin.Diagnosis) error {
 				strings.Join(c.Channels, ", "),
 				yesNo(c.CanConfirm),
 				formatRemaining(c.Tokens),
-				formatRemaining(c.Clients),
+				formatRemaining(c.ClientSession),
 				yesNo(c.OfflineAccess),
 				formatEndpoint(c),
 			}

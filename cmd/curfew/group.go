@@ -26,7 +26,7 @@ func (p *program) groupList() *cobra.Command {
 		Short: "List groups by name",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return ask(cmd.Context(), p, func(ctx context.Context, c *admin.Client) ([]admin.Group, error) {
+			return callAndPrint(cmd.Context(), p, func(ctx context.Context, c *admin.Client) ([]admin.Group, error) {
 				return c.Groups(ctx)
 			}, func(groups []admin.Group) error {
 				rows := make([][]string, len(groups))
@@ -55,7 +55,7 @@ func (p *program) groupJoin() *cobra.Command {
 		Example: "  curfew group join staff ann",
 		Args:    cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return ask(cmd.Context(), p, func(ctx context.Context, c *admin.Client) (admin.User, error) {
+			return callAndPrint(cmd.Context(), p, func(ctx context.Context, c *admin.Client) (admin.User, error) {
 				return c.JoinGroup(ctx, args[0], args[1])
 			}, func(u admin.User) error { return p.printRecord(u) })
 		},

@@ -23,7 +23,7 @@ func (p *program) healthcheckCommand() *cobra.Command {
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			ctx, cancel := context.WithTimeout(cmd.Context(), healthTimeout)
 			defer cancel()
-			return ask(
+			return callAndPrint(
 				ctx,
 				p,
 				func(ctx context.Context, c *admin.Client) (admin.Status, error) { return c.Status(ctx) },

@@ -88,7 +88,7 @@ func entryCells(e storage.ReportEntry) []string {
 		expires = ""
 	}
 	return []string{
-		cmp.Or(e.Name, e.Client),
+		cmp.Or(e.ClientName, e.Client),
 		e.Kind,
 		string(e.Trust),
 		string(e.Delivery),

@@ -20,7 +20,7 @@ func (p *program) keyList() *cobra.Command {
 		Short: "List keys, their use and their state",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return ask(
+			return callAndPrint(
 				cmd.Context(),
 				p,
 				func(ctx context.Context, c *admin.Client) (admin.KeyList, error) { return c.Keys(ctx) },
@@ -57,7 +57,7 @@ func (p *program) keyRotate() *cobra.Command {
 		Short: "Make new signing keys; they sign after clients have had time to fetch them",
 		Args:  cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return ask(
+			return callAndPrint(
 				cmd.Context(),
 				p,
 				func(ctx context.Context, c *admin.Client) (admin.KeyList, error) { return c.RotateKeys(ctx, request) },
@@ -84,7 +84,7 @@ func (p *program) keyRevoke() *cobra.Command {
 			if err := p.confirm(yes, "Remove the key "+args[0]+"?", "give --yes to confirm"); err != nil {
 				return err
 			}
-			return ask(
+			return callAndPrint(
 				cmd.Context(),
 				p,
 				func(ctx context.Context, c *admin.Client) (admin.KeyList, error) { return c.RevokeKey(ctx, args[0]) },

@@ -79,7 +79,7 @@ func terminationKind(r storage.Report) string {
 	switch {
 	case r.WholeSession:
 		return "session"
-	case r.Session != "":
+	case r.SessionHash != "":
 		return "client session"
 	}
 	return "grant"
@@ -111,7 +111,7 @@ func (p *program) logoutShow() *cobra.Command {
 }
 
 func (p *program) showReportOrDelivery(ctx context.Context, c *admin.Client, id string) error {
-	reportErr := ask(
+	reportErr := callAndPrint(
 		ctx,
 		p,
 		func(ctx context.Context, c *admin.Client) (admin.Report, error) { return c.Report(ctx, id) },
@@ -120,7 +120,7 @@ func (p *program) showReportOrDelivery(ctx context.Context, c *admin.Client, id 
 	if !isNotFound(reportErr) {
 		return reportErr
 	}
-	deliveryErr := ask(
+	deliveryErr := callAndPrint(
 		ctx,
 		p,
 		func(ctx context.Context, c *admin.Client) (admin.Delivery, error) { return c.Delivery(ctx, id) },
@@ -151,7 +151,7 @@ func (p *program) showReport(ctx context.Context, c *admin.Client, r admin.Repor
 		{"by", r.Cause.By},
 		{"client", r.Cause.Client},
 		{"cause", r.Cause.ID},
-		{"session", r.Session},
+		{"session", r.SessionHash},
 		{"sub", r.Subject},
 		{"signed in", formatTime(r.AuthTime)},
 		{"browser", templates.DeviceName(r.UserAgent)},

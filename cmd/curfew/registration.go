@@ -47,7 +47,7 @@ func (p *program) tokenAdd() *cobra.Command {
 				}
 				request.Defaults = text
 			}
-			return ask(cmd.Context(), p, func(ctx context.Context, c *admin.Client) (admin.InitialAccessToken, error) {
+			return callAndPrint(cmd.Context(), p, func(ctx context.Context, c *admin.Client) (admin.InitialAccessToken, error) {
 				return c.AddInitialAccessToken(ctx, request)
 			}, p.showNewToken)
 		},

@@ -83,7 +83,7 @@ func (p *program) sessionShow() *cobra.Command {
 		Short: "Show a session and what would remain if it ended now",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return ask(cmd.Context(), p, func(ctx context.Context, c *admin.Client) (admin.Session, error) {
+			return callAndPrint(cmd.Context(), p, func(ctx context.Context, c *admin.Client) (admin.Session, error) {
 				return c.Session(ctx, args[0], offline)
 			}, p.showSession)
 		},

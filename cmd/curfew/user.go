@@ -90,7 +90,7 @@ func (p *program) userAdd() *cobra.Command {
 					return err
 				}
 			}
-			return ask(
+			return callAndPrint(
 				cmd.Context(),
 				p,
 				func(ctx context.Context, c *admin.Client) (admin.User, error) {
@@ -157,7 +157,7 @@ func (p *program) userShow() *cobra.Command {
 		Short: "Show a user",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return ask(
+			return callAndPrint(
 				cmd.Context(),
 				p,
 				func(ctx context.Context, c *admin.Client) (admin.User, error) { return c.User(ctx, args[0]) },
@@ -186,7 +186,7 @@ func (p *program) userSet() *cobra.Command {
 			if keepOffline {
 				fields["keep_offline"] = true
 			}
-			return ask(cmd.Context(), p, func(ctx context.Context, c *admin.Client) (admin.User, error) {
+			return callAndPrint(cmd.Context(), p, func(ctx context.Context, c *admin.Client) (admin.User, error) {
 				return c.ChangeUser(ctx, args[0], fields)
 			}, func(u admin.User) error { return p.printRecord(u) })
 		},
@@ -257,7 +257,7 @@ func (p *program) userEnable() *cobra.Command {
 		Short: "Enable a disabled user",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return ask(
+			return callAndPrint(
 				cmd.Context(),
 				p,
 				func(ctx context.Context, c *admin.Client) (admin.User, error) { return c.EnableUser(ctx, args[0]) },
@@ -301,7 +301,7 @@ func (p *program) userResetLink() *cobra.Command {
 				return usageErrorf("--lifetime %q: %w", lifetime, err)
 			}
 			request := admin.ResetLinkRequest{Lifetime: int(d / time.Second)}
-			return ask(cmd.Context(), p, func(ctx context.Context, c *admin.Client) (admin.ResetLink, error) {
+			return callAndPrint(cmd.Context(), p, func(ctx context.Context, c *admin.Client) (admin.ResetLink, error) {
 				return c.MakeResetLink(ctx, args[0], request)
 			}, func(l admin.ResetLink) error {
 				fmt.Fprintf(

@@ -25,7 +25,7 @@ func (p *program) userFactorsList() *cobra.Command {
 		Short: "List a user's passkeys, authenticator app, recovery codes and remembered browsers",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return ask(cmd.Context(), p, func(ctx context.Context, c *admin.Client) (admin.FactorList, error) {
+			return callAndPrint(cmd.Context(), p, func(ctx context.Context, c *admin.Client) (admin.FactorList, error) {
 				return c.Factors(ctx, args[0])
 			}, p.showFactors)
 		},

@@ -88,7 +88,7 @@ func (h *Handler) activityPage(w http.ResponseWriter, r *http.Request, v viewer)
 			return entry.Client == e.Client
 		})
 		if entryOfClient >= 0 {
-			event.Application = report.Entries[entryOfClient].Name // the report keeps the name of a removed client
+			event.Application = report.Entries[entryOfClient].ClientName // the report keeps the name of a removed client
 		} else if e.Client != "" {
 			event.Application = appName(e.Client)
 		}
@@ -157,7 +157,7 @@ func (h *Handler) eventReports(
 				return reportByEvent, deviceBySession, nil
 			}
 			if coversSession(report) {
-				deviceBySession[report.Session] = templates.ParseDevice(report.UserAgent)
+				deviceBySession[report.SessionHash] = templates.ParseDevice(report.UserAgent)
 			}
 			for _, seq := range report.Audit {
 				if slices.ContainsFunc(events, func(e storage.Event) bool { return e.Seq == seq }) {

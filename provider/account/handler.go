@@ -96,7 +96,7 @@ func (h *Handler) requireViewer(w http.ResponseWriter, r *http.Request) (v viewe
 	if err != nil {
 		return viewer{}, false, err
 	}
-	required := authn.Required(h.Authn.Require)
+	required := authn.RequiredACR(h.Authn.Require)
 	if !signedIn || !authn.MeetsPolicy(session.ACR, session.AMR, required) {
 		returnPath := "/account"
 		if r.Method == http.MethodGet {

@@ -47,7 +47,7 @@ func (h *Handler) renewSession(
 	session storage.Session,
 	a authn.Authentication,
 ) error {
-	secret := keys.Random("")
+	secret := keys.Random()
 	auth := storage.Authentication{
 		SecretHash:  storage.HashOf(secret),
 		AuthTime:    a.AuthTime.UTC().Truncate(time.Millisecond),

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"net/http"
 
-	"github.com/curfew-id/curfew/provider/authn"
 	"github.com/curfew-id/curfew/provider/web"
 	"github.com/curfew-id/curfew/storage"
 	"github.com/curfew-id/curfew/templates"
@@ -211,8 +210,7 @@ func (h *Handler) resetRequest(
 
 // unlock resets the counters of sign-in attempts at the account, because they counted guesses of the old password.
 func (h *Handler) unlock(r *http.Request, subject string) {
-	origin := authn.Origin{Address: h.Site.ClientAddress(r), Device: h.Site.Device(r, subject)}
-	if err := h.Limiter.Unlock(r.Context(), subject, origin); err != nil {
+	if err := h.Limiter.Unlock(r.Context(), subject, h.Site.Device(r, subject)); err != nil {
 		h.Site.Logger().WarnContext(r.Context(), "account still limited after a reset", "sub", subject, "err", err)
 	}
 }

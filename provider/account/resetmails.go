@@ -93,7 +93,9 @@ func (m *ResetMails) handle(ctx context.Context, login string) error {
 		return refuse("the user is disabled or has no verified e-mail address")
 	}
 	var tooMany *authn.TooManyAttemptsError
-	err = m.Limiter.Allow(ctx, m.Now(), "reset mail to\x00"+user.Subject, authn.Origin{})
+	mailbox := "reset mail to\x00" + user.Subject
+	anyOrigin := authn.Origin{} // the page with the form limits the requests of one address
+	err = m.Limiter.Allow(ctx, m.Now(), mailbox, anyOrigin)
 	if errors.As(err, &tooMany) {
 		return refuse("too many mails to this user")
 	}
@@ -123,7 +125,7 @@ func (m *ResetMails) queue(ctx context.Context, user storage.User, allowed bool)
 		Host:    issuer.Hostname(),
 		Account: user.Name,
 	}
-	secret := keys.Random("")
+	secret := keys.Random()
 	if allowed {
 		page.Kind = templates.MailReset
 		page.URL = m.Issuer + "/reset/" + secret
@@ -161,7 +163,7 @@ func mayResetByMail(user storage.User, factors storage.Factors, p policy.Authn) 
 	if user.Password == "" {
 		return false
 	}
-	switch authn.Required(p.Require) {
+	switch authn.RequiredACR(p.Require) {
 	case authn.ACRPasskey:
 		return len(factors.Passkeys) > 0
 	case authn.ACRMultiFactor:

@@ -36,7 +36,7 @@ type ClientDiagnosis struct {
 	CanConfirm     bool       `json:"can_confirm"`    // it can answer a logout token
 	OfflineAccess  bool       `json:"offline_access"` // it can get offline access, which survives a sign-out
 	Tokens         TrustLimit `json:"tokens"`
-	Clients        TrustLimit `json:"client_session"`
+	ClientSession  TrustLimit `json:"client_session"`
 	Endpoint       *Endpoint  `json:"endpoint,omitempty"`        // of the back channel
 	NeverSignedIn  bool       `json:"never_signed_in,omitempty"` // no sign-in to it is on record
 
@@ -190,7 +190,7 @@ func (a *api) diagnoseClient(ctx context.Context, c *storage.Client, probe bool)
 		CanConfirm:     coverage.CanConfirm,
 		OfflineAccess:  coverage.OfflineAccess,
 		Tokens:         toTrustLimit(coverage.Tokens),
-		Clients:        toTrustLimit(coverage.ClientSession),
+		ClientSession:  toTrustLimit(coverage.ClientSession),
 		Problems:       coverage.Problems,
 		Notes:          confirmationNotes(c),
 	}

@@ -52,9 +52,9 @@ func mustStart(t *testing.T, configure ...func(*admin.Config)) *fixture {
 	sign := func(_ context.Context, one storage.Delivery, _ string, _, _ time.Time, claims map[string]any) (string, error) {
 		return d.ring.Sign(keys.ES256, "logout+jwt", claims)
 	}
-	post := func(ctx context.Context, delivery storage.Delivery, form url.Values) (logout.Reply, error) {
+	post := func(ctx context.Context, delivery storage.Delivery, form url.Values) (logout.Response, error) {
 		a, err := d.clients.PostForm(ctx, delivery.URI, form)
-		return logout.Reply{Status: a.Status, Detail: a.Body}, err
+		return logout.Response{Status: a.Status, Detail: a.Body}, err
 	}
 	dispatcher := &logout.Dispatcher{Store: d.store, Sign: sign, Post: post, Now: now, Issuer: issuer, Log: quiet}
 	d.terminator = &logout.Terminator{Store: d.store, Now: now, Issuer: issuer, Log: quiet, PageSize: 3}

@@ -77,7 +77,7 @@ func (a *api) addInitialAccessToken(w http.ResponseWriter, r *http.Request) erro
 			}
 		}
 	}
-	secret := keys.Random("")
+	secret := keys.Random()
 	t := storage.InitialAccessToken{
 		Hash:     storage.HashOf(secret),
 		Name:     request.Name,

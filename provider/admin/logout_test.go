@@ -183,7 +183,7 @@ func TestDoctorNamesWhatKeepsALogoutFromArriving(t *testing.T) {
 	called := len(d.clients.Sent())
 	one := must[admin.Diagnosis](d, 200, "GET", "/doctor?client=sound&probe=false", "")
 	if !one.Healthy || len(one.Clients) != 1 || len(d.clients.Sent()) != called ||
-		one.Clients[0].Clients.Seconds != 360 {
+		one.Clients[0].ClientSession.Seconds != 360 {
 		t.Errorf(
 			"got %+v and %d more calls, want a healthy client with 300 s and 60 s of skew, and no call",
 			one,

@@ -11,7 +11,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/curfew-id/curfew/provider/authn"
 	"github.com/curfew-id/curfew/provider/keys"
 	"github.com/curfew-id/curfew/provider/password"
 	"github.com/curfew-id/curfew/storage"
@@ -284,7 +283,7 @@ func (a *api) setPassword(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if err := a.Limiter.Unlock(ctx, u.Subject, authn.Origin{}); err != nil {
+	if err := a.Limiter.Unlock(ctx, u.Subject); err != nil {
 		a.log().WarnContext(ctx, "account still limited after a new password", "sub", u.Subject, "err", err)
 	}
 	return writeJSON(w, http.StatusOK, result)
@@ -371,10 +370,10 @@ func (a *api) makeResetLink(w http.ResponseWriter, r *http.Request) error {
 			Field:   "user",
 		}
 	}
-	secret := keys.Random("")
+	secret := keys.Random()
 	link := storage.OneTimeLink{
 		Hash:    storage.HashOf(secret),
-		Purpose: "reset",
+		Purpose: storage.LinkReset,
 		Subject: u.Subject,
 		Created: now,
 		Expires: now.Add(lifetime),

@@ -31,8 +31,8 @@ const (
 // ACRValues returns the authentication context classes that a client can ask for (Core §2, acr), weakest first.
 func ACRValues() []string { return []string{ACRPassword, ACRMultiFactor, ACRPasskey} }
 
-// Required returns the acr for a value of the setting authn.require. An empty acr means any.
-func Required(setting string) string {
+// RequiredACR returns the acr for a value of the setting authn.require. An empty acr means any.
+func RequiredACR(setting string) string {
 	switch setting {
 	case "mfa":
 		return ACRMultiFactor
@@ -74,7 +74,7 @@ func MeetsPolicy(acr string, amr []string, required string) bool {
 func UnmetACR(g *storage.Grant, settings ...string) string {
 	required := ""
 	for _, setting := range settings {
-		required = Stronger(required, Required(setting))
+		required = Stronger(required, RequiredACR(setting))
 	}
 	if MeetsPolicy(g.ACR, g.AMR, required) || Meets(acrOf(g.AMR), required) {
 		return ""

@@ -87,12 +87,17 @@ func (l Limiter) Refund(ctx context.Context, account string, origin Origin) erro
 	return l.refund(ctx, "refund attempt", account, origin, refund{attempts: 1})
 }
 
-// Unlock resets the counters of an account after its password was changed: the counter for new browsers and the counter
-// for the device of origin.
-func (l Limiter) Unlock(ctx context.Context, account string, origin Origin) error {
+// Unlock resets counters of an account after its password was changed: the one for new browsers and those of devices
+// (Origin.Device).
+func (l Limiter) Unlock(ctx context.Context, account string, devices ...string) error {
 	newBrowser := Origin{}
-	knownDevice := Origin{Device: origin.Device}
-	for _, o := range []Origin{newBrowser, knownDevice} {
+	origins := []Origin{newBrowser}
+	for _, device := range devices {
+		if device != "" {
+			origins = append(origins, Origin{Device: device})
+		}
+	}
+	for _, o := range origins {
 		if err := l.refund(ctx, "unlock account", account, o, refund{all: true}); err != nil {
 			return err
 		}

@@ -340,7 +340,7 @@ func TestUnlockOpensTheAccountButNotTheAddress(t *testing.T) {
 	}
 	countAllowed(t, l, start, "anna", "192.0.2.1", false, 20)
 	countAllowed(t, l, start, "anna", "192.0.2.1", true, 20)
-	if err := l.Unlock(t.Context(), "anna", originOf("192.0.2.1", true)); err != nil {
+	if err := l.Unlock(t.Context(), "anna", originOf("192.0.2.1", true).Device); err != nil {
 		t.Fatal(err)
 	}
 	for _, known := range []bool{false, true} {

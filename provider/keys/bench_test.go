@@ -53,7 +53,7 @@ func BenchmarkSealAndOpen(b *testing.B) {
 
 func BenchmarkSuccessor(b *testing.B) {
 	r := benchRing(b, ES256)
-	token := Random("crt_")
+	token := RandomWithPrefix("crt_")
 	for b.Loop() {
 		r.NextRefreshToken(token)
 	}

@@ -146,8 +146,11 @@ type Info struct {
 	State State `json:"state"`
 }
 
-// Random returns a new secret: prefix, and 256 random bits in base64url (43 characters).
-func Random(prefix string) string {
+// Random returns 256 random bits in base64url (43 characters), for secrets and for ids that nobody can guess.
+func Random() string { return RandomWithPrefix("") }
+
+// RandomWithPrefix returns prefix and then Random. The prefix shows what kind of secret a text is.
+func RandomWithPrefix(prefix string) string {
 	var b [32]byte
 	rand.Read(b[:]) // never fails (crypto/rand)
 	return prefix + base64.RawURLEncoding.EncodeToString(b[:])

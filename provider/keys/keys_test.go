@@ -236,7 +236,7 @@ func TestJWKSHasNoPrivateMember(t *testing.T) {
 func TestRandomIs256BitsAndNeverRepeats(t *testing.T) {
 	seen := map[string]bool{}
 	for range 100_000 {
-		text := Random("cat_")
+		text := RandomWithPrefix("cat_")
 		if len(text) != 4+43 || !strings.HasPrefix(text, "cat_") {
 			t.Fatalf("got %q", text)
 		}

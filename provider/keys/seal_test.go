@@ -65,7 +65,7 @@ func TestWhatIsTooLargeIsNotSealed(t *testing.T) {
 func TestSuccessorIsTheSameEachTimeAndKeepsItsPrefix(t *testing.T) {
 	p := mustFixture(t)
 	r := p.mustLoad(t)
-	token := Random("crt_")
+	token := RandomWithPrefix("crt_")
 	next := r.NextRefreshToken(token)
 	if next != r.NextRefreshToken(token) || next != p.mustLoad(t).NextRefreshToken(token) {
 		t.Error("a second call gives another successor")

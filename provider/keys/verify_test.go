@@ -256,7 +256,7 @@ func TestOnlyActiveAccessTokensAreAccessTokens(t *testing.T) {
 		"no jti":           mustSign(t, r, ES256, "at+jwt", withChanges(good, map[string]any{"jti": nil})),
 		"no client":        mustSign(t, r, ES256, "at+jwt", withChanges(good, map[string]any{"client_id": nil})),
 		"an audience of 1": mustSign(t, r, ES256, "at+jwt", withChanges(good, map[string]any{"aud": []int{1}})),
-		"opaque":           Random("cat_"),
+		"opaque":           RandomWithPrefix("cat_"),
 	} {
 		if _, err := r.VerifyAccessToken(token, p.now); !errors.Is(err, ErrInvalidToken) {
 			t.Errorf("%s: got %v, want ErrToken", name, err)

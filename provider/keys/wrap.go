@@ -82,7 +82,7 @@ func createKeyFile(path string) error {
 		return err
 	}
 	defer os.Remove(f.Name())
-	_, err = fmt.Fprintln(f, Random(""))
+	_, err = fmt.Fprintln(f, Random())
 	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return err
 	}

@@ -28,7 +28,7 @@ const entryIDLength = 12
 
 // pageEntry converts one entry to the form that pages show.
 func pageEntry(entry storage.ReportEntry) templates.Entry {
-	name := entry.Name
+	name := entry.ClientName
 	if name == "" {
 		name = entry.Client
 	}

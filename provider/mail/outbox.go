@@ -65,7 +65,7 @@ func (o *Outbox) Prepare(m Message, giveUpAt time.Time) (storage.Mail, error) {
 	if err != nil {
 		return storage.Mail{}, fmt.Errorf("encode message: %w", err)
 	}
-	id := keys.Random("")
+	id := keys.Random()
 	now := o.Now()
 	return storage.Mail{
 		ID:          id,

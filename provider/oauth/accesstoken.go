@@ -77,7 +77,7 @@ func (s *Server) lookupJWT(ctx context.Context, text string, now time.Time) (act
 	if id.Grant != "" {
 		active.grant, err = s.Store.ActiveGrant(ctx, id.Grant, claims.SID, now)
 	} else {
-		err = s.Store.ClientTokenActive(ctx, claims.Client, id.Sequence)
+		err = s.Store.ClientCredentialsTokenActive(ctx, claims.Client, id.Sequence)
 	}
 	if err != nil {
 		return active, err

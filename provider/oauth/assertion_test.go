@@ -79,7 +79,7 @@ func (g *rig) claimsFor(client string) map[string]any {
 		"iss": client,
 		"sub": client,
 		"aud": issuer,
-		"jti": keys.Random(""),
+		"jti": keys.Random(),
 		"exp": g.clock.Now().Add(time.Minute).Unix(),
 		"iat": g.clock.Now().Unix(),
 	}

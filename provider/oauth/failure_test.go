@@ -48,7 +48,7 @@ func (b failingStore) ActiveGrant(context.Context, string, string, time.Time) (s
 	return storage.Grant{}, b.err
 }
 func (b failingStore) Sequence(context.Context) (storage.Sequence, error) { return 0, b.err }
-func (b failingStore) ClientTokenActive(context.Context, string, storage.Sequence) error {
+func (b failingStore) ClientCredentialsTokenActive(context.Context, string, storage.Sequence) error {
 	return b.err
 }
 func (b failingStore) PutToken(context.Context, storage.Token) error { return b.err }

@@ -91,4 +91,4 @@ func looksLikeToken(text, prefix string) bool {
 }
 
 // randomLength is the length of a result of keys.Random: 256 bits in base64url.
-var randomLength = len(keys.Random(""))
+var randomLength = len(keys.Random())

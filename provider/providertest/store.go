@@ -68,8 +68,8 @@ func MustCreateSession(
 	}
 	s := storage.Session{
 		Sequence:    sequence,
-		ID:          storage.SessionID(keys.Random("")),
-		SecretHash:  storage.HashOf(keys.Random("")),
+		ID:          storage.SessionID(keys.Random()),
+		SecretHash:  storage.HashOf(keys.Random()),
 		Subject:     subject,
 		AuthTime:    now,
 		AMR:         []string{"pwd"},

@@ -86,7 +86,7 @@ func (h *Handler) Register(w http.ResponseWriter, r *http.Request) {
 		h.writeError(w, r, err)
 		return
 	}
-	token := keys.Random("")
+	token := keys.Random()
 	c.RegistrationToken = storage.HashOf(token)
 	detail := map[string]string{"name": c.ClientName, "initial_token": initialToken.Name}
 	event := h.auditEvent(r, "client.registered", c.ClientID, detail)

@@ -215,7 +215,7 @@ func (r *Registrar) setSecret(c *storage.Client, given string) (newSecret string
 	if given == "" && hasUsableSecret {
 		return "", nil
 	}
-	newSecret = cmp.Or(given, keys.Random(""))
+	newSecret = cmp.Or(given, keys.Random())
 	c.SecretHash = storage.HashOf(newSecret)
 	c.SecretWrapped = nil
 	if needsWrapped {

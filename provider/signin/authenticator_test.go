@@ -29,7 +29,7 @@ func (e echo) Method() string { return "echo" }
 func (e echo) Label() string  { return "Send a word back" }
 
 func (e echo) Page(_ context.Context, prompt authn.Prompt) (func(io.Writer) error, error) {
-	challenge := keys.Random("")
+	challenge := keys.Random()
 	action, interaction, err := prompt.Seal(challenge)
 	if err != nil {
 		return nil, err

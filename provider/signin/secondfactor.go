@@ -40,7 +40,7 @@ func (e *secondFactorNeededError) Error() string { return "a second factor is ne
 
 func newFirstFactor(a authn.Authentication, rememberMe, endOldest bool) firstFactor {
 	return firstFactor{
-		ID:         keys.Random(""),
+		ID:         keys.Random(),
 		Subject:    a.User.Subject,
 		Password:   storage.HashOf(a.User.Password),
 		AuthTime:   a.AuthTime.UnixMilli(),
@@ -72,9 +72,9 @@ func (req *interaction) pendingFactor(now time.Time) *firstFactor {
 
 // requiredACR returns the acr that the operator demands for this request. An empty acr means any.
 func (h *Handler) requiredACR(req *authRequest) string {
-	required := authn.Required(h.Policy.Require)
+	required := authn.RequiredACR(h.Policy.Require)
 	if req.clientRecord != nil {
-		required = authn.Stronger(required, authn.Required(req.clientRecord.RequireAuthn))
+		required = authn.Stronger(required, authn.RequiredACR(req.clientRecord.RequireAuthn))
 	}
 	return required
 }
@@ -232,7 +232,7 @@ func (h *Handler) useFirstFactor(ctx context.Context, first *firstFactor, now ti
 // the next sign-in then asks for the second factor again.
 func (h *Handler) rememberBrowser(w http.ResponseWriter, r *http.Request, subject string) {
 	now := h.Site.Now()
-	secret := keys.Random("")
+	secret := keys.Random()
 	browser := storage.RememberedBrowser{
 		SecretHash: storage.HashOf(secret),
 		Created:    now.UTC().Truncate(time.Millisecond),

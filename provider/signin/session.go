@@ -25,7 +25,7 @@ func (h *Handler) startSession(
 	rememberMe, stepUp bool,
 ) (startedSession, error) {
 	auth, cookieLifetime := h.sessionAuthentication(r, authentication, rememberMe)
-	secret := keys.Random("")
+	secret := keys.Random()
 	auth.SecretHash = storage.HashOf(secret)
 	session, err := h.storeSession(r, previous, authentication, auth, stepUp)
 	if err != nil {
@@ -111,7 +111,7 @@ func (h *Handler) storeSession(
 		previous = nil // it has ended since it was read
 	}
 	session := storage.Session{
-		ID:          storage.SessionID(keys.Random("")),
+		ID:          storage.SessionID(keys.Random()),
 		Sequence:    a.Sequence,
 		SecretHash:  auth.SecretHash,
 		Subject:     subject,

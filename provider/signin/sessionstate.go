@@ -16,7 +16,7 @@ func (h *Handler) sessionState(w http.ResponseWriter, r *http.Request, req *inte
 	if origin == "" {
 		return "" // the redirect URI has a private-use scheme; a native app cannot contain the OP iframe
 	}
-	salt := keys.Random("")[:saltLength]
+	salt := keys.Random()[:saltLength]
 	return sessionState(req.ClientID, origin, h.Site.BrowserState(w, r), salt)
 }
 

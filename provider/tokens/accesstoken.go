@@ -128,7 +128,7 @@ type AccessTokenID struct {
 
 // String returns a jti. Each call returns a different one.
 func (a AccessTokenID) String() string {
-	return a.Grant + "." + formatSequence(a.Sequence) + "." + formatMillis(a.Issued) + "." + keys.Random("")
+	return a.Grant + "." + formatSequence(a.Sequence) + "." + formatMillis(a.Issued) + "." + keys.Random()
 }
 
 // ParseAccessTokenID parses a jti. ok is false if the jti does not have the form that String returns.

@@ -63,7 +63,7 @@ func TestIssueIsPure(t *testing.T) {
 	c := g.mustClient(func(c *storage.Client) { c.GrantTypes = []string{"authorization_code", "refresh_token"} })
 	code := g.newCode("openid offline_access")
 	x := g.NewExchange(c, code, now)
-	member := storage.ClientSession{Client: "shop", SID: keys.Random("")}
+	member := storage.ClientSession{Client: "shop", SID: keys.Random()}
 	first, err := x.Issue(g.session, member)
 	if err != nil {
 		t.Fatal(err)

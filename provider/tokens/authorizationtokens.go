@@ -42,7 +42,7 @@ func (m *Minter) NewAuthorizationTokens(
 	if t.withAccessToken {
 		t.grantID = newGrantID(at)
 		if !c.UsesJWTAccessTokens() {
-			t.opaqueToken = keys.Random(AccessPrefix)
+			t.opaqueToken = keys.RandomWithPrefix(AccessPrefix)
 		}
 	}
 	return t

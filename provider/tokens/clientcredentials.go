@@ -25,7 +25,7 @@ func (m *Minter) NewClientCredentialsToken(
 	}
 	var opaque string
 	if !c.UsesJWTAccessTokens() {
-		opaque = keys.Random(AccessPrefix)
+		opaque = keys.RandomWithPrefix(AccessPrefix)
 		t := a.record(opaque)
 		record = &t
 	}

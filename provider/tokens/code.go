@@ -49,8 +49,8 @@ type Code struct {
 
 // NewCode returns c with a new ID, a new sid, and the times of a code that is issued at this time.
 func (m *Minter) NewCode(c Code, at time.Time) Code {
-	c.ID = keys.Random("")
-	c.SID = keys.Random("")
+	c.ID = keys.Random()
+	c.SID = keys.Random()
 	c.Issued = truncateToMillis(at)
 	c.Expires = c.Issued.Add(m.Lifetimes.Code)
 	return c

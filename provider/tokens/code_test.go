@@ -19,9 +19,9 @@ func TestCodeCarriesTheRequest(t *testing.T) {
 	}
 	full := g.NewCode(
 		tokens.Code{
-			Client:          keys.Random(""),
+			Client:          keys.Random(),
 			RedirectURIHash: storage.HashOf("https://rp.example.com/cb"),
-			CodeChallenge:   keys.Random(""),
+			CodeChallenge:   keys.Random(),
 			Nonce:           "äöü " + strings.Repeat("n", 43),
 			Scope: []string{
 				"openid",
@@ -33,7 +33,7 @@ func TestCodeCarriesTheRequest(t *testing.T) {
 			},
 			Claims:  request.Raw(),
 			Session: g.session.ID,
-			Subject: keys.Random(""),
+			Subject: keys.Random(),
 		},
 		now,
 	)
@@ -99,7 +99,7 @@ func TestTooMuchForACodeIsRefused(t *testing.T) {
 }
 
 func FuzzUnpack(f *testing.F) {
-	f.Add(tokens.Pack("a", "", keys.Random("")))
+	f.Add(tokens.Pack("a", "", keys.Random()))
 	f.Add([]byte{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x01})
 	f.Fuzz(func(t *testing.T, b []byte) {
 		var x, y, z string
@@ -119,7 +119,7 @@ func TestPackKeepsEverySpelling(t *testing.T) {
 	for _, text := range []string{
 		"",
 		"x",
-		keys.Random(""),
+		keys.Random(),
 		strings.Repeat("=", 43),
 		strings.Repeat("A", 43),
 		strings.Repeat("A", 42) + "B",

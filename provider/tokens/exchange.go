@@ -32,10 +32,10 @@ func (m *Minter) NewExchange(c *storage.Client, code Code, at time.Time) *Exchan
 		grantID:  newGrantID(at),
 	}
 	if !c.UsesJWTAccessTokens() {
-		x.opaqueToken = keys.Random(AccessPrefix)
+		x.opaqueToken = keys.RandomWithPrefix(AccessPrefix)
 	}
 	if x.isOffline() || c.MayRefreshInSession() {
-		x.refreshToken = keys.Random(RefreshPrefix)
+		x.refreshToken = keys.RandomWithPrefix(RefreshPrefix)
 	}
 	return x
 }

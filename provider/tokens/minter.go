@@ -96,4 +96,4 @@ const grantIDRandomLength = 22
 
 // newGrantID returns a new grant ID: the time, then a random part. The time comes first, so that the store writes
 // grants of the same time next to each other.
-func newGrantID(at time.Time) string { return formatMillis(at) + keys.Random("")[:grantIDRandomLength] }
+func newGrantID(at time.Time) string { return formatMillis(at) + keys.Random()[:grantIDRandomLength] }

@@ -33,7 +33,7 @@ func (m *Minter) NewRefresh(c *storage.Client, token string, scope []string, at 
 		newToken:       m.Ring.NextRefreshToken(token), // derived, so that a repeated request gets the same token
 	}
 	if !c.UsesJWTAccessTokens() {
-		r.opaqueToken = keys.Random(AccessPrefix)
+		r.opaqueToken = keys.RandomWithPrefix(AccessPrefix)
 	}
 	return r
 }

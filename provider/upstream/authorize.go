@@ -37,8 +37,8 @@ type Flow struct {
 // NewFlow returns the values for a new authorization request. With force the upstream must authenticate the user again.
 func (p *Provider) NewFlow(force bool) Flow {
 	return Flow{
-		Nonce:    keys.Random(""),
-		Verifier: keys.Random(""),
+		Nonce:    keys.Random(),
+		Verifier: keys.Random(),
 		Force:    force,
 		Started:  p.Now().UnixMilli(),
 	}

@@ -147,7 +147,7 @@ func (p *Provider) clientAssertion() (string, error) {
 		"iss": p.ClientID,
 		"sub": p.ClientID,
 		"aud": p.Issuer,
-		"jti": keys.Random(""),
+		"jti": keys.Random(),
 		"iat": now.Unix(),
 		"exp": now.Add(assertionLifetime).Unix(),
 	})

@@ -146,7 +146,7 @@ func (s *Site) changeBrowserState(w http.ResponseWriter, r *http.Request) {
 
 // newBrowserState sets a random browser state. It contains nothing about the user.
 func (s *Site) newBrowserState(w http.ResponseWriter) string {
-	v := keys.Random("")
+	v := keys.Random()
 	s.setCookie(w, cookieBrowserState, v, 0)
 	return v
 }
@@ -156,7 +156,7 @@ func (s *Site) BrowserStateCookieName() string { return s.cookieName(cookieBrows
 
 // browserID returns the ID of this browser, to which interactions are bound. If the browser has none, it gets one.
 func (s *Site) browserID(w http.ResponseWriter, r *http.Request) string {
-	newID := keys.Random("")
+	newID := keys.Random()
 	if id := s.cookie(r, cookieBrowser); len(id) == len(newID) {
 		return id
 	}
@@ -211,7 +211,7 @@ func (s *Site) Device(r *http.Request, subject string) string {
 func (s *Site) RememberDevice(w http.ResponseWriter, r *http.Request, subject string) {
 	d := s.readDevice(r)
 	if d.ID == "" {
-		d.ID = keys.Random("")
+		d.ID = keys.Random()
 	}
 	userHash := deviceUserHash(subject)
 	users := slices.DeleteFunc(d.Users, func(user string) bool { return user == userHash })

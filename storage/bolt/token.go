@@ -58,8 +58,8 @@ func (t *tx) activeToken(hash storage.Hash, at time.Time) (token storage.Token, 
 	return token, g, active
 }
 
-// ClientTokenActive implements storage.Tokens.
-func (s *Store) ClientTokenActive(ctx context.Context, clientID string, issued storage.Sequence) error {
+// ClientCredentialsTokenActive implements storage.Tokens.
+func (s *Store) ClientCredentialsTokenActive(ctx context.Context, clientID string, issued storage.Sequence) error {
 	return s.lookUp(ctx, func(t *tx) error {
 		client := t.enabledClient(clientID)
 		if client == nil || t.clientTokenRevoked(client, issued) {

@@ -245,7 +245,7 @@ func (t *tx) auditDelivery(d storage.Delivery, r *storage.Report, e storage.Even
 	}
 	e.Client = d.Client
 	e.Subject = r.Subject
-	e.Session = r.Session
+	e.Session = r.SessionHash
 	e.Cause = r.Cause.ID
 	e.Reason = r.Cause.Reason
 	t.appendEvent(e)

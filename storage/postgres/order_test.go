@@ -239,7 +239,7 @@ func TestRequestsNeedFewRoundTrips(t *testing.T) {
 			_, err := s.ActiveGrant(ctx, "grant of code1", "sid of code1", start)
 			return err
 		}},
-		"introspection of a client's JWT": {1, func() error { return s.ClientTokenActive(ctx, "app", 0) }},
+		"introspection of a client's JWT": {1, func() error { return s.ClientCredentialsTokenActive(ctx, "app", 0) }},
 		"session of a cookie": {1, func() error {
 			_, err := s.SessionBySecret(ctx, storage.HashOf("secret of s"), start)
 			return err

@@ -65,8 +65,8 @@ func (s *Store) Token(
 	return result.token, result.grant, err
 }
 
-// ClientTokenActive implements storage.Tokens.
-func (s *Store) ClientTokenActive(ctx context.Context, client string, issued storage.Sequence) error {
+// ClientCredentialsTokenActive implements storage.Tokens.
+func (s *Store) ClientCredentialsTokenActive(ctx context.Context, client string, issued storage.Sequence) error {
 	_, err := read(ctx, s, func(t *tx) (struct{}, error) {
 		var swept []byte
 		facts := &clientFacts{}

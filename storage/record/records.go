@@ -155,7 +155,7 @@ func (f *recordCodec) answer(field protowire.Number, r *storage.Answer) {
 func (f *recordCodec) report(r *storage.Report) {
 	text(f, 1, &r.ID)
 	f.cause(2, &r.Cause)
-	text(f, 3, &r.Session)
+	text(f, 3, &r.SessionHash)
 	f.boolean(4, &r.WholeSession)
 	text(f, 5, &r.Subject)
 	f.time(6, &r.EndedAt)
@@ -207,7 +207,7 @@ func (f *recordCodec) reportEntries(field protowire.Number, list *[]storage.Repo
 func (f *recordCodec) reportEntry(r *storage.ReportEntry) {
 	text(f, 1, &r.Kind)
 	text(f, 2, &r.Client)
-	text(f, 3, &r.Name)
+	text(f, 3, &r.ClientName)
 	f.texts(4, &r.Channels)
 	text(f, 5, &r.Trust)
 	text(f, 6, &r.Delivery)

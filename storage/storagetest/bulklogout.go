@@ -276,7 +276,7 @@ var bulkLogoutTests = map[string]func(*world){
 				!w.tokenActive(foreign, at) {
 				w.Fatal("something that was not selected ended")
 			}
-			w.must(w.ClientTokenActive(w.ctx, "app", 0))
+			w.must(w.ClientCredentialsTokenActive(w.ctx, "app", 0))
 			_, _, err = w.Token(w.ctx, clientToken.Hash, at)
 			w.must(err)
 			w.restart()

@@ -272,7 +272,7 @@ var deliveryTests = map[string]func(*world){
 					[]string{"delivery.done", "delivery.cancelled"}[i],
 					[]string{"app d1", "app d2"}[i],
 					"ann",
-					r.Session,
+					r.SessionHash,
 					r.Cause.ID,
 					string(r.Cause.Reason),
 				},

@@ -35,7 +35,7 @@ func (w *world) mustReport(list ...storage.Delivery) {
 	r := &storage.Report{
 		ID:          "report",
 		Cause:       cause("x"),
-		Session:     "hash",
+		SessionHash: "hash",
 		Subject:     "ann",
 		EndedAt:     t0,
 		DeleteAfter: after(30 * 24 * time.Hour),

@@ -41,7 +41,7 @@ var epochTests = map[string]func(*world){
 		w.mustBe(w.CreateSession(w.ctx, session, storage.Event{}), storage.ErrRevoked)
 		_, _, err = w.Token(w.ctx, token.Hash, at)
 		w.mustBe(err, storage.ErrNotFound)
-		w.mustBe(w.ClientTokenActive(w.ctx, "app", signIn), storage.ErrNotFound)
+		w.mustBe(w.ClientCredentialsTokenActive(w.ctx, "app", signIn), storage.ErrNotFound)
 		_, err = w.OneTimeLink(w.ctx, link.Hash, at)
 		w.mustBe(err, storage.ErrNotFound)
 		_, err = w.InitialAccessToken(w.ctx, storage.HashOf("i"), at)
@@ -63,7 +63,7 @@ var epochTests = map[string]func(*world){
 		w.must(w.PutToken(w.ctx, token))
 		_, _, err = w.Token(w.ctx, token.Hash, at)
 		w.must(err)
-		w.must(w.ClientTokenActive(w.ctx, "app", session.Sequence))
+		w.must(w.ClientCredentialsTokenActive(w.ctx, "app", session.Sequence))
 	},
 	"EpochResetsTheFactorsOfAllUsers": func(w *world) {
 		const count = 600 // more than a backend changes in one transaction

@@ -134,7 +134,7 @@ var tokenTests = map[string]func(*world){
 			w.Helper()
 			_, _, err := w.Token(w.ctx, app, at)
 			w.mustBe(err, storage.ErrNotFound)
-			w.mustBe(w.ClientTokenActive(w.ctx, "app", issued), storage.ErrNotFound)
+			w.mustBe(w.ClientCredentialsTokenActive(w.ctx, "app", issued), storage.ErrNotFound)
 			late := storage.Token{
 				Hash:     storage.HashOf("late"),
 				Sequence: issued,
@@ -152,9 +152,9 @@ var tokenTests = map[string]func(*world){
 		mustNotCount(after(5 * time.Hour))
 		_, _, err = w.Token(w.ctx, other, after(5*time.Hour))
 		w.must(err)
-		w.must(w.ClientTokenActive(w.ctx, "app", w.sequence()))
-		w.must(w.ClientTokenActive(w.ctx, "other", issued))
-		w.mustBe(w.ClientTokenActive(w.ctx, "missing", issued), storage.ErrNotFound)
+		w.must(w.ClientCredentialsTokenActive(w.ctx, "app", w.sequence()))
+		w.must(w.ClientCredentialsTokenActive(w.ctx, "other", issued))
+		w.mustBe(w.ClientCredentialsTokenActive(w.ctx, "missing", issued), storage.ErrNotFound)
 		_, _, err = w.Token(w.ctx, w.mustClientToken("new", "app", t0, after(6*time.Hour)), after(5*time.Hour))
 		w.must(err)
 		_, err = w.Sweep(w.ctx, after(100*24*time.Hour), 1000) // by a clock that is set back later
@@ -173,7 +173,7 @@ var tokenTests = map[string]func(*world){
 			at := after(time.Second)
 			_, _, err := w.Token(w.ctx, token, at)
 			w.mustBe(err, storage.ErrNotFound)
-			w.mustBe(w.ClientTokenActive(w.ctx, "app", code.Sequence), storage.ErrNotFound)
+			w.mustBe(w.ClientCredentialsTokenActive(w.ctx, "app", code.Sequence), storage.ErrNotFound)
 			_, err = w.Redeem(w.ctx, code, at, issue(code, at))
 			w.mustBe(err, storage.ErrRevoked)
 			w.mustRedeem(id, "ann", "app", at)
@@ -195,7 +195,7 @@ var tokenTests = map[string]func(*world){
 		w.mustBe(err, storage.ErrRevoked)
 		_, _, err = w.Token(w.ctx, token, after(time.Second))
 		w.mustBe(err, storage.ErrNotFound)
-		w.mustBe(w.ClientTokenActive(w.ctx, "app", issued), storage.ErrNotFound)
+		w.mustBe(w.ClientCredentialsTokenActive(w.ctx, "app", issued), storage.ErrNotFound)
 		_, err = w.Consent(w.ctx, "ann", "app")
 		w.mustBe(err, storage.ErrNotFound)
 		w.must(w.PutConsent(w.ctx, storage.Consent{Subject: "ann", Client: "app", At: t0}))
@@ -214,10 +214,10 @@ var tokenTests = map[string]func(*world){
 		mustEqual(w, "more", more, true)
 		_, _, err := w.Token(w.ctx, token, after(2*time.Second))
 		w.mustBe(err, storage.ErrNotFound)
-		w.mustBe(w.ClientTokenActive(w.ctx, "app", issued), storage.ErrNotFound)
+		w.mustBe(w.ClientCredentialsTokenActive(w.ctx, "app", issued), storage.ErrNotFound)
 		_, _, err = w.Token(w.ctx, w.mustClientToken("new", "app", t0, after(time.Hour)), after(2*time.Second))
 		w.must(err)
-		w.must(w.ClientTokenActive(w.ctx, "app", w.sequence()))
+		w.must(w.ClientCredentialsTokenActive(w.ctx, "app", w.sequence()))
 	},
 	"IDIsUsedOnceByFiftyCallers": func(w *world) {
 		var won atomic.Int32

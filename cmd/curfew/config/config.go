@@ -25,23 +25,23 @@ type Config struct {
 	// The URL of this provider, exactly as apps know it: https, no slash at its end, no query, no fragment. http is
 	// allowed for `localhost`, `*.localhost`, `127.0.0.1` and `[::1]` only. Every absolute URL starts with it,
 	// whatever a request says.
-	Issuer string `yaml:"issuer" unset:"required"`
+	Issuer string `yaml:"issuer" nodefault:"required"`
 	// The folder with all data: the store `curfew.db`, the key that encrypts private keys, and the socket
 	// `admin.sock` through which the commands administer a running server. It is created with mode 0700 if it is
 	// missing.
-	Data Path `yaml:"data" unset:"required"`
+	Data Path `yaml:"data" nodefault:"required"`
 	// The address to listen on. By default the issuer's own port: on every address if `tls.cert` is set, on loopback
 	// if the issuer is http. Behind a proxy it is `127.0.0.1:8080`.
-	Listen string `yaml:"listen" unset:"see meaning"`
+	Listen string `yaml:"listen" nodefault:"see meaning"`
 	TLS    TLS    `yaml:"tls"`
 	// The file with the key that encrypts private keys at rest, created at the first start with mode 0600. A backup
 	// of the store is of no use without it, neither to you nor to a thief.
-	KeyFile Path  `yaml:"key_file" unset:"curfew.key in the data folder"`
+	KeyFile Path  `yaml:"key_file" nodefault:"curfew.key in the data folder"`
 	Store   Store `yaml:"store"`
 	// Networks (CIDR) of proxies that end TLS and whose `X-Forwarded-For` or `Forwarded` counts. With an https issuer
 	// and no `tls.cert` no other client is answered, and the default is loopback, `127.0.0.0/8` and `::1/128`;
 	// otherwise there is none.
-	TrustedProxies []netip.Prefix `yaml:"trusted_proxies" unset:"see meaning"`
+	TrustedProxies []netip.Prefix `yaml:"trusted_proxies" nodefault:"see meaning"`
 	Egress         Egress         `yaml:"egress"`
 	Authn          policy.Authn   `yaml:"authn"`
 	Password       Password       `yaml:"password"`
@@ -155,7 +155,7 @@ type Backup struct {
 	// How many scheduled backups are kept. Older ones are removed.
 	Keep int `yaml:"keep" default:"7"`
 	// The folder of scheduled backups. A backup on the same disk does not survive that disk.
-	Folder Path `yaml:"folder" unset:"backups in the data folder"`
+	Folder Path `yaml:"folder" nodefault:"backups in the data folder"`
 	// Encrypt scheduled backups to these age recipients (`age1…`).
 	Recipients []string `yaml:"recipients"`
 	// The largest rate of a backup, in megabytes a second.

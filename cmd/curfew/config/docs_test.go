@@ -74,7 +74,7 @@ func mustGenerateRows(t *testing.T) map[string]string {
 				t.Errorf("%s: the comment does not explain the value %s", s.path, value)
 			}
 		}
-		value := s.unset
+		value := s.noDefaultText
 		if s.defaultText != "" {
 			value = "`" + strings.ReplaceAll(s.defaultText, ",", "`, `") + "`"
 		}

@@ -16,13 +16,13 @@ import (
 
 // setting is one setting of a Config, with the contents of the tag of its field.
 type setting struct {
-	path        string        // such as session.idle
-	value       reflect.Value // the field of Config; it can be set
-	defaultText string        // empty: no default
-	unset       string        // for the documentation: the text instead of a default
-	allowed     []string      // the allowed values; empty: any value of the type
-	mayBeZero   bool          // for durations and numbers
-	max         string        // for durations: a literal, or the path of the setting that is the maximum
+	path          string        // such as session.idle
+	value         reflect.Value // the field of Config; it can be set
+	defaultText   string        // empty: no default
+	noDefaultText string        // shown in the documentation if there is no default, such as "required"
+	allowed       []string      // the allowed values; empty: any value of the type
+	mayBeZero     bool          // for durations and numbers
+	max           string        // for durations: a literal, or the path of the setting that is the maximum
 }
 
 // envName returns the name of the setting's environment variable.
@@ -44,13 +44,13 @@ func settingsOf(c *Config) []setting {
 				walk(prefix+name+".", v.Field(i))
 			default:
 				settings = append(settings, setting{
-					path:        prefix + name,
-					value:       v.Field(i),
-					defaultText: field.Tag.Get("default"),
-					unset:       cmp.Or(field.Tag.Get("unset"), "none"),
-					allowed:     strings.Fields(field.Tag.Get("oneof")),
-					mayBeZero:   field.Tag.Get("min") == "0",
-					max:         field.Tag.Get("max"),
+					path:          prefix + name,
+					value:         v.Field(i),
+					defaultText:   field.Tag.Get("default"),
+					noDefaultText: cmp.Or(field.Tag.Get("nodefault"), "none"),
+					allowed:       strings.Fields(field.Tag.Get("oneof")),
+					mayBeZero:     field.Tag.Get("min") == "0",
+					max:           field.Tag.Get("max"),
 				})
 			}
 		}

@@ -196,8 +196,8 @@ func (m *Metrics) createAlertSeries() {
 	}
 }
 
-// Observe returns the observer that package logout calls.
-func (m *Metrics) Observe() logout.Observer {
+// Observer returns the observer that package logout calls.
+func (m *Metrics) Observer() logout.Observer {
 	return logout.Observer{
 		OnTermination: func(reason storage.Reason, wholeSession bool) {
 			m.sessionsEnded.WithLabelValues(string(reason), strconv.FormatBool(wholeSession)).Inc()

@@ -21,7 +21,7 @@ func TestLogoutsAndRequestsAreCounted(t *testing.T) {
 	}
 	defer store.Close()
 	m := metrics.New(store, time.Now)
-	o := m.Observe()
+	o := m.Observer()
 	o.OnTermination(storage.ReasonLogout, true)
 	o.OnTrustChange("client_session", storage.TrustConfirmed)
 	o.OnHorizon("clients", 90*time.Second, 2)

@@ -23,7 +23,7 @@ import (
 // writeBackup writes a backup of the store in the file, at most at the configured rate.
 func (s *Server) writeBackup(ctx context.Context, w io.Writer) error {
 	limited := newLimitedWriter(ctx, w, s.options.Config.Backup.Rate)
-	return s.file.Snapshot(ctx, func(snapshot bolt.Snapshot) error {
+	return s.boltStore.Snapshot(ctx, func(snapshot bolt.Snapshot) error {
 		h := backup.Header{
 			Issuer:      s.options.Config.Issuer,
 			Version:     s.options.Version,

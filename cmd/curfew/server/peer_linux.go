@@ -10,10 +10,10 @@ import (
 	"github.com/curfew-id/curfew/provider/admin"
 )
 
-// withPeer returns a context with the OS user at the other end of a connection to the admin socket (unix(7),
+// withPeerUser returns a context with the OS user at the other end of a connection to the admin socket (unix(7),
 // SO_PEERCRED), for the audit trail. The kernel recorded the user when the connection was made, so a caller cannot
 // choose it.
-func withPeer(ctx context.Context, conn net.Conn) context.Context {
+func withPeerUser(ctx context.Context, conn net.Conn) context.Context {
 	unixConn, ok := conn.(*net.UnixConn)
 	if !ok {
 		return ctx

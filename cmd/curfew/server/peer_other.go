@@ -7,6 +7,6 @@ import (
 	"net"
 )
 
-// withPeer returns ctx unchanged: SO_PEERCRED, which shows the OS user at the other end of a socket, exists only on
+// withPeerUser returns ctx unchanged: SO_PEERCRED, which shows the OS user at the other end of a socket, exists only on
 // Linux.
-func withPeer(ctx context.Context, _ net.Conn) context.Context { return ctx }
+func withPeerUser(ctx context.Context, _ net.Conn) context.Context { return ctx }

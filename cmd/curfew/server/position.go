@@ -94,10 +94,10 @@ func (s *Server) keepPosition(ctx context.Context) {
 
 // writePosition writes the position of the store, if it has changed.
 func (s *Server) writePosition(ctx context.Context) {
-	p, err := s.file.Position(ctx)
-	if err == nil && p != s.position {
+	p, err := s.boltStore.Position(ctx)
+	if err == nil && p != s.savedPosition {
 		if err = putPosition(StorePath(s.options.Config), p); err == nil {
-			s.position = p
+			s.savedPosition = p
 		}
 	}
 	if err != nil && ctx.Err() == nil && !s.positionFailed {

@@ -53,9 +53,9 @@ type Server struct {
 	options              Options
 	log                  *slog.Logger
 	store                Store
-	file                 *bolt.Store   // the store, if it is in a file; nil: it is in a database
+	boltStore            *bolt.Store   // the store, if it is in a file; nil: it is in a database
 	backups              *schedule     // nil: no scheduled backups
-	position             bolt.Position // the one that was written last
+	savedPosition        bolt.Position // the one that was written last
 	positionFailed       bool          // the last attempt to write it failed
 	egress               *egress.Client
 	selfRegisteredEgress *egress.Client // for clients that registered themselves
@@ -94,13 +94,13 @@ func Open(ctx context.Context, options Options) (s *Server, err error) {
 	if s.store, err = OpenStore(ctx, cfg, log); err != nil {
 		return s, err
 	}
-	s.file, _ = s.store.(*bolt.Store)
+	s.boltStore, _ = s.store.(*bolt.Store)
 	s.store = withFaults(s.store)
 	if s.backups, err = s.newSchedule(); err != nil {
 		return s, err
 	}
 	collector := metrics.New(s.store, wallClock)
-	if err := s.openProvider(ctx, cfg, collector.Observe()); err != nil {
+	if err := s.openProvider(ctx, cfg, collector.Observer()); err != nil {
 		return s, err
 	}
 	s.handler = s.provider
@@ -181,7 +181,7 @@ func (s *Server) openProvider(ctx context.Context, cfg *config.Config, observe l
 		}
 	}
 	var writeBackup func(context.Context, io.Writer) error
-	if s.file != nil {
+	if s.boltStore != nil {
 		writeBackup = s.writeBackup
 	}
 	smtp, err := MailServer(cfg)
@@ -259,7 +259,7 @@ func (s *Server) Run(ctx context.Context, reload <-chan os.Signal) error {
 	defer stopWork()
 	var workers sync.WaitGroup
 	workers.Go(func() { s.provider.Run(workCtx) })
-	if s.file != nil {
+	if s.boltStore != nil {
 		workers.Go(func() { s.keepPosition(workCtx) })
 	}
 	if s.backups != nil {
@@ -285,7 +285,7 @@ func (s *Server) Run(ctx context.Context, reload <-chan os.Signal) error {
 	err := listeners.Wait()
 	stopWork()
 	workers.Wait()
-	if s.file != nil {
+	if s.boltStore != nil {
 		s.writePosition(context.WithoutCancel(ctx))
 	}
 	return err
@@ -297,7 +297,7 @@ func (s *Server) serve(group *errgroup.Group) []*http.Server {
 	start := func(listener net.Listener, handler http.Handler, tlsConfig *tls.Config) {
 		server := newServer(handler, s.log)
 		server.TLSConfig = tlsConfig
-		server.ConnContext = withPeer
+		server.ConnContext = withPeerUser
 		servers = append(servers, server)
 		group.Go(func() error {
 			var err error

@@ -17,9 +17,9 @@ type Coverage struct {
 	CanJoinSession bool          `json:"can_join_session"`   // users can sign in to it
 	Channels       []string      `json:"channels,omitempty"` // backchannel, frontchannel
 	CanConfirm     bool          `json:"can_confirm"`        // its answer to a logout token confirms the logout
-	Tokens         DeclaredBound `json:"tokens"`
-	ClientSession  DeclaredBound `json:"client_session"`
-	OfflineAccess  bool          `json:"offline_access"` // it may have offline access, which survives a logout
+	Tokens         DeclaredBound `json:"tokens"`             // how long resource servers may accept its access tokens
+	ClientSession  DeclaredBound `json:"client_session"`     // how long its own session may last
+	OfflineAccess  bool          `json:"offline_access"`     // it may have offline access, which survives a logout
 	Problems       []string      `json:"problems,omitempty"`
 }
 
@@ -27,7 +27,7 @@ type Coverage struct {
 func AssessCoverage(c *storage.Client, l Lifetimes) Coverage {
 	coverage := Coverage{
 		Client:         c.ClientID,
-		Name:           displayName(c.ClientID, c),
+		Name:           clientName(c),
 		CanJoinSession: c.CanJoinSession(),
 		Channels:       logoutChannels(c),
 		CanConfirm:     c.BackchannelLogoutURI != "" && !c.HasUntrustedConfirmations(),
@@ -44,6 +44,7 @@ func coverageProblems(c *storage.Client, coverage Coverage) []string {
 	hasNoChannel := coverage.CanJoinSession && len(coverage.Channels) == 0
 	frontChannelOnly := coverage.CanJoinSession && slices.Equal(coverage.Channels, []string{FrontChannel})
 	subOnly := c.LogoutTokenClaims == "sub"
+	endsWithItsToken := c.SessionWithTokens // the client declares so
 	const unboundedUntrusted = "its confirmations are untrusted and it declares no bound: " +
 		"a logout never knows whether its session is over"
 	checks := []struct {
@@ -79,7 +80,7 @@ func coverageProblems(c *storage.Client, coverage Coverage) []string {
 			"it requires sid in logout tokens, and logout_token_claims leaves it out",
 		},
 		{
-			coverage.OfflineAccess && c.SessionWithTokens,
+			coverage.OfflineAccess && endsWithItsToken,
 			"session_with_tokens bounds nothing while offline access is possible: set refresh_tokens to session",
 		},
 	}

@@ -1,6 +1,7 @@
 package logout
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"time"
@@ -109,10 +110,14 @@ func newEntry(kind, client string, c *storage.Client) storage.ReportEntry {
 	entry := storage.ReportEntry{
 		Kind:       kind,
 		Client:     client,
-		ClientName: displayName(client, c),
+		ClientName: client,
 		Delivery:   storage.DeliveryNone,
 	}
-	if kind == KindClientSession && c != nil {
+	if c == nil {
+		return entry
+	}
+	entry.ClientName = clientName(c)
+	if kind == KindClientSession {
 		entry.Channels = logoutChannels(c)
 	}
 	return entry
@@ -130,12 +135,8 @@ func logoutChannels(c *storage.Client) []string {
 	return channels
 }
 
-func displayName(client string, c *storage.Client) string {
-	if c != nil && c.ClientName != "" {
-		return c.ClientName
-	}
-	return client
-}
+// clientName returns the registered name of a client, or its id if it has none.
+func clientName(c *storage.Client) string { return cmp.Or(c.ClientName, c.ClientID) }
 
 func hasEntry(entries []storage.ReportEntry, kind, client string) bool {
 	return (&storage.Report{Entries: entries}).Entry(kind, client) != nil

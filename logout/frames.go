@@ -44,7 +44,7 @@ func NewFrame(issuer string, c *storage.Client, sid string) (frame Frame, ok boo
 	return Frame{
 		Client: c.ClientID,
 		SID:    sid,
-		Name:   displayName(c.ClientID, c),
+		Name:   clientName(c),
 		URI:    frameURI(c.FrontchannelLogoutURI, issuer, sid),
 		Origin: strings.ToLower(u.Scheme) + "://" + strings.ToLower(u.Host),
 	}, true

@@ -72,8 +72,8 @@ var maxClaimed = func() (n int) {
 	return n
 }()
 
-// selfRegisteredPrefix begins Delivery.Host for clients that registered themselves. Their deliveries have other slots
-// than those of an operator's client, even if both have the same host.
+// selfRegisteredPrefix begins Delivery.Host for clients that registered themselves ("self-registered host:port"). Their
+// deliveries have other slots than those of an operator's client, even if both have the same host.
 const selfRegisteredPrefix = "self-registered "
 
 // queueHost returns the Delivery.Host of a client's deliveries.
@@ -90,11 +90,22 @@ func IsSelfRegistered(d storage.Delivery) bool {
 	return strings.HasPrefix(d.Host, selfRegisteredPrefix)
 }
 
-// classOf returns the class of a Delivery.Host. Both groups of classes are in the order of the speeds.
+// classOf returns the class of a Delivery.Host.
 func classOf(host string, speed hostSpeed) hostClass {
-	class := operatorUnknown + hostClass(speed)
 	if strings.HasPrefix(host, selfRegisteredPrefix) {
-		class += selfRegisteredUnknown - operatorUnknown
+		return selfRegisteredClasses[speed]
 	}
-	return class
+	return operatorClasses[speed]
+}
+
+var operatorClasses = [...]hostClass{
+	speedUnknown: operatorUnknown,
+	speedQuick:   operatorQuick,
+	speedSlow:    operatorSlow,
+}
+
+var selfRegisteredClasses = [...]hostClass{
+	speedUnknown: selfRegisteredUnknown,
+	speedQuick:   selfRegisteredQuick,
+	speedSlow:    selfRegisteredSlow,
 }

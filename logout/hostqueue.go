@@ -30,7 +30,7 @@ type hostQueue struct {
 	claimLimit int                // the largest number of claimed deliveries, in the queue and in flight
 	inFlight   int                // number of attempts under way
 	queue      []storage.Delivery // claimed, not yet attempted
-	responsive bool               // the host has answered since it last had no claimed deliveries
+	responsive bool               // in this burst an attempt was answered or ended quickly; see add
 	moreDue    bool               // the store may have due deliveries for the host that are not claimed
 }
 
@@ -128,7 +128,7 @@ func (hq *hostQueues) add(deliveries []storage.Delivery, room int) {
 			hq.byHost[d.Host] = q
 		}
 		if q.claimed() == 0 {
-			q.responsive = false // a new burst begins
+			q.responsive = false // a burst begins when the host has no claimed deliveries
 		}
 		if len(q.queue) == 0 {
 			hq.waiting = append(hq.waiting, q)
@@ -226,9 +226,9 @@ func (hq *hostQueues) finish(result attemptResult) (claimDue bool) {
 func (hq *hostQueues) updateClaimLimit(q *hostQueue, result attemptResult) {
 	slow := result.duration >= slowThreshold
 	hq.setSpeed(q, speedOf(slow))
-	q.responsive = result.gotAnswer || !slow
+	q.responsive = result.gotAnswer || !slow // a refused connection is quick, and frees its slot
 	switch {
-	case !slow: // also for a refused connection, because such an attempt frees its slot quickly
+	case !slow:
 		q.claimLimit = min(q.claimLimit+1, maxClaimLimit)
 	case result.gotAnswer: // slow, but the host works
 		q.claimLimit = min(q.claimLimit+1, maxPerHost)

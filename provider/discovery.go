@@ -63,7 +63,7 @@ func (p *Provider) discoveryDocument() ([]byte, error) {
 	signingAlgs := c.Ring.Algorithms()
 	authMethods := register.AuthMethods()
 	isNone := func(method string) bool { return method == "none" }
-	confidentialMethods := slices.DeleteFunc(register.AuthMethods(), isNone)
+	confidentialMethods := slices.DeleteFunc(slices.Clone(authMethods), isNone)
 	assertionAlgs := append(register.ClientSigningAlgs(), register.ClientMACAlgs()...)
 	m := providerMetadata{
 		Issuer:                c.Issuer,

@@ -18,11 +18,12 @@ func (p *program) doctorCommand() *cobra.Command {
 	var noProbe bool
 	cmd := &cobra.Command{
 		Use:   "doctor [CLIENT]",
-		Short: "Find clients that a logout cannot reach, and how long their trust would last",
-		Long: "Find clients that a logout cannot reach, and how long their trust would last.\n\n" +
-			"It posts an empty form to each back channel, which is no logout; the right answer is 400. " +
-			"--no-probe sends no request.\n" +
-			"TOKENS REMAIN and CLIENT SESSION REMAINS hold if the client is not notified of a logout.\n" +
+		Short: "Find clients that a logout cannot reach, and how long they would stay signed in",
+		Long: "Find clients that a logout cannot reach, and how long their sessions and tokens would stay valid.\n\n" +
+			"It sends each back channel a request without a logout token. This signs nobody out, and a correct client " +
+			"answers 400. --no-probe sends no request.\n" +
+			"TOKENS REMAIN and CLIENT SESSION REMAINS say how long these stay valid if a notification does not " +
+			"arrive.\n" +
 			"The exit code is 1 if there is any problem.",
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -103,7 +104,7 @@ func (p *program) showDiagnosis(d admin.Diagnosis) error {
 		for _, note := range c.Notes {
 			notes = append(notes, c.Client+": "+note)
 		}
-		if c.NeverSignedIn && c.LastRefusal == nil { // after a refusal, a problem says it
+		if c.NeverSignedIn && c.LastRefusal == nil { // a refusal is already among the problems
 			notes = append(notes, c.Client+": no user has signed in to it yet")
 		}
 	}
@@ -175,7 +176,7 @@ func formatEndpoint(c admin.ClientDiagnosis) string {
 		return ""
 	case !c.Endpoint.Reachable:
 		return "not reachable: " + c.Endpoint.ErrorClass
-	case c.Endpoint.Status == 0:
+	case c.Endpoint.Status == 0: // it may be called, and --no-probe was given
 		return "not called"
 	}
 	return fmt.Sprintf("answers %d", c.Endpoint.Status)

@@ -86,13 +86,13 @@ func (p *program) readInput(file string) ([]byte, error) {
 }
 
 // confirm returns nil if the operator confirms a destructive command, with --yes or by an answer on the terminal.
-// Without a terminal the error has the hint.
-func (p *program) confirm(yes bool, question, hint string) error {
+// hintWithoutTerminal is the hint of the error if there is no terminal to ask the question.
+func (p *program) confirm(yes bool, question, hintWithoutTerminal string) error {
 	if yes {
 		return nil
 	}
 	if !terminal.IsTerminal(p.stdin) {
-		return &exitError{code: exitUsage, err: errors.New("this cannot be undone"), hint: hint}
+		return &exitError{code: exitUsage, err: errors.New("this cannot be undone"), hint: hintWithoutTerminal}
 	}
 	fmt.Fprintf(p.stderr, "%s [y/N] ", question)
 	answer, err := bufio.NewReader(p.stdin).ReadString('\n')

@@ -31,8 +31,9 @@ type ResetMailStore interface {
 	QueueMail(ctx context.Context, m ...storage.Mail) error
 }
 
-// ResetMails makes reset links for users who forgot their password and mails them. It works after the browser was
-// answered. A request that waits in memory is lost with the process; the user then asks again.
+// ResetMails makes reset links for users who forgot their password and mails them. It does so in the background, so that
+// the response does not show whether the user exists. A request that waits in memory is lost with the process; the user
+// then asks again.
 type ResetMails struct {
 	Store   ResetMailStore
 	Outbox  *mail.Outbox
@@ -85,19 +86,20 @@ func (m *ResetMails) handle(ctx context.Context, login string) error {
 	if err != nil {
 		return fmt.Errorf("find user: %w", err)
 	}
-	refuse := func(reason string) error {
+	logRefusal := func(reason string) {
 		m.Log.InfoContext(ctx, "reset mail refused", "sub", user.Subject, "reason", reason)
-		return nil
 	}
 	if user.Disabled || user.Email == "" || !user.EmailVerified {
-		return refuse("the user is disabled or has no verified e-mail address")
+		logRefusal("the user is disabled or has no verified e-mail address")
+		return nil
 	}
 	var tooMany *authn.TooManyAttemptsError
 	mailbox := "reset mail to\x00" + user.Subject
 	anyOrigin := authn.Origin{} // the page with the form limits the requests of one address
 	err = m.Limiter.Allow(ctx, m.Now(), mailbox, anyOrigin)
 	if errors.As(err, &tooMany) {
-		return refuse("too many mails to this user")
+		logRefusal("too many mails to this user")
+		return nil
 	}
 	if err != nil {
 		return err
@@ -156,9 +158,9 @@ func (m *ResetMails) queue(ctx context.Context, user storage.User, allowed bool)
 	return m.Store.PutOneTimeLink(ctx, link, event, message)
 }
 
-// mayResetByMail reports whether a link to the user's mailbox may set a password. Mail alone must never give access to
-// an account that needs more: a user who has not set up the factor that the policy demands could be signed in by mail
-// and then set up a factor. A user without a password signs in by other means.
+// mayResetByMail reports whether a link to the user's mailbox may set a password. It may not if the policy demands a
+// factor and the user has none yet: an attacker who reads the mail could sign in and set up a factor of the attacker's
+// own. A user without a password signs in by other means.
 func mayResetByMail(user storage.User, factors storage.Factors, p policy.Authn) bool {
 	if user.Password == "" {
 		return false

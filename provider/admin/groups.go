@@ -90,7 +90,9 @@ func (a *api) leaveGroup(w http.ResponseWriter, r *http.Request) error {
 	}
 	u.Groups = storage.SortGroups(slices.DeleteFunc(slices.Clone(u.Groups), isGroup))
 	u.Updated = a.Now()
-	result, err := a.leaveGroups(ctx, u, "user.group_left", map[string]string{"group": group})
+	event := a.auditEventFor(ctx, "user.group_left", u.Subject, "")
+	event.Detail = map[string]string{"group": group}
+	result, err := a.putUserWithFewerGroups(ctx, u, event)
 	if err != nil {
 		return err
 	}
@@ -102,21 +104,18 @@ func leavesGroups(before, after storage.User) bool {
 	return slices.ContainsFunc(before.Groups, func(group string) bool { return !slices.Contains(after.Groups, group) })
 }
 
-// leaveGroups stores a user with fewer groups. In the same transaction it ends the client sessions and grants, offline
+// putUserWithFewerGroups stores a user with fewer groups. In the same transaction it ends the client sessions and grants, offline
 // access included, of the clients that no longer admit the user.
-func (a *api) leaveGroups(
+func (a *api) putUserWithFewerGroups(
 	ctx context.Context,
 	u storage.User,
-	eventKind string,
-	detail map[string]string,
+	event storage.Event,
 ) (TerminationResult, error) {
-	event := a.auditEventFor(ctx, eventKind, u.Subject, "")
-	event.Detail = detail
 	return a.terminate(
 		ctx,
 		storage.Selector{Subject: u.Subject, Unadmitted: true, IncludeOffline: true},
 		storage.ReasonGroupLeft,
 		storage.Change{User: &u, Events: []storage.Event{event}},
-		"",
+		changeHasEvent,
 	)
 }

@@ -159,7 +159,8 @@ func parseQuery(r *http.Request, known ...string) (url.Values, error) {
 	return values, nil
 }
 
-// parsePage is parseQuery for listings, which also take the parameters after and limit.
+// parsePage is parseQuery for listings: it also allows the parameters after and limit, and returns the page that they
+// ask for.
 func parsePage(r *http.Request, known ...string) (values url.Values, page storage.Page, err error) {
 	values, err = parseQuery(r, append(known, "after", "limit")...)
 	if err != nil {

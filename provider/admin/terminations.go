@@ -72,7 +72,7 @@ func (a *api) endSessions(w http.ResponseWriter, r *http.Request) error {
 		}
 		return writeJSON(w, http.StatusOK, TerminationResult{DryRun: true, Count: count})
 	}
-	result, err := a.terminate(r.Context(), sel, storage.ReasonAdmin, storage.Change{}, "")
+	result, err := a.terminate(r.Context(), sel, storage.ReasonAdmin, storage.Change{}, changeHasEvent)
 	if err != nil {
 		return err
 	}
@@ -132,8 +132,11 @@ func (a *api) checkExceptSession(ctx context.Context, id, subject string) error 
 	return explainNotFoundIn(err, "except_session", "session", id)
 }
 
+// changeHasEvent is the eventKind of a change that has its own audit event, or none.
+const changeHasEvent = ""
+
 // terminate ends the selected sessions and makes the change, in one transaction. eventKind is the kind of the change's
-// audit event, or empty if change has it; the termination itself writes its own events.
+// audit event, or changeHasEvent; the termination itself writes its own events.
 func (a *api) terminate(
 	ctx context.Context,
 	selector storage.Selector,

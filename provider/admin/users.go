@@ -16,7 +16,7 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// UserStore has the methods of the store that the routes of users call.
+// UserStore is the part of the store that the /users routes need, besides Factors.
 type UserStore interface {
 	PutUser(ctx context.Context, u storage.User, e ...storage.Event) error
 	User(ctx context.Context, subject string) (storage.User, error)
@@ -32,7 +32,7 @@ type OneTimeLinkStore interface {
 // UserList is a page of users.
 type UserList struct {
 	Users []User `json:"users"`
-	Next  string `json:"next,omitempty"` // the parameter after of the next page
+	Next  string `json:"next,omitempty"` // the value of ?after= for the next page; empty: this is the last one
 }
 
 // PasswordChange sets a password.
@@ -69,12 +69,14 @@ func (a *api) findUser(ctx context.Context, name string) (storage.User, error) {
 	if subjectErr != nil && !errors.Is(subjectErr, storage.ErrNotFound) {
 		return bySubject, subjectErr
 	}
-	hasLogin := loginErr == nil
-	hasSubject := subjectErr == nil
-	if !hasLogin {
-		return bySubject, explainNotFound(subjectErr, "user", name)
-	}
-	if hasSubject && bySubject.Subject != byLogin.Subject {
+	foundByLogin := loginErr == nil
+	foundBySubject := subjectErr == nil
+	switch {
+	case !foundByLogin && !foundBySubject:
+		return byLogin, explainNotFound(subjectErr, "user", name)
+	case !foundByLogin:
+		return bySubject, nil
+	case foundBySubject && bySubject.Subject != byLogin.Subject:
 		return byLogin, &Error{
 			Status: http.StatusConflict,
 			Code:   "ambiguous",
@@ -154,10 +156,11 @@ func (a *api) setPasswordHash(ctx context.Context, u *storage.User, secret strin
 		return err
 	}
 	account := password.Account{Names: names, HasSecondFactor: factors.HasSecondFactor()}
-	switch err := a.PasswordRules.Check(secret, account); {
-	case password.IsWeak(err):
+	err = a.PasswordRules.Check(secret, account)
+	if password.IsWeak(err) {
 		return invalid("password", "%s", err)
-	case err != nil:
+	}
+	if err != nil {
 		return err
 	}
 	hash, err := a.PasswordHasher.Hash(ctx, secret)
@@ -169,7 +172,7 @@ func (a *api) setPasswordHash(ctx context.Context, u *storage.User, secret strin
 }
 
 func (a *api) listUsers(w http.ResponseWriter, r *http.Request) error {
-	query, page, err := parsePage(r, "group")
+	query, page, err := parsePage(r, "group") // also allows ?group=
 	if err != nil {
 		return err
 	}
@@ -178,6 +181,7 @@ func (a *api) listUsers(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	list := UserList{Users: make([]User, 0, len(users)), Next: next}
+	// The store does not filter by group: a page may have fewer users than its limit, even none, although Next leads on.
 	group := query.Get("group")
 	for _, u := range users {
 		if group == "" || slices.Contains(u.Groups, group) {
@@ -230,28 +234,34 @@ func (a *api) changeUser(w http.ResponseWriter, r *http.Request) error {
 		u.EmailFixedUntil = time.Time{}
 	}
 	u.Updated = a.Now()
-	leaves := leavesGroups(old, u)
+	leavesAnyGroup := leavesGroups(old, u)
 	changesEmail := storage.EmailKey(u.Email) != storage.EmailKey(old.Email)
+	event := a.auditEventFor(ctx, "user.changed", u.Subject, "")
 	switch {
-	case changesEmail && leaves && keepOffline:
-		return invalid("keep_offline", "does not go with fewer groups; change the groups in a request of their own")
-	case !changesEmail && leaves:
-		if _, err := a.leaveGroups(ctx, u, "user.changed", nil); err != nil {
-			return err
-		}
-		return writeJSON(w, http.StatusOK, toUser(u))
-	case !changesEmail:
-		if err := a.Store.PutUser(ctx, u, a.auditEventFor(r.Context(), "user.changed", u.Subject, "")); err != nil {
-			return err
-		}
-		return writeJSON(w, http.StatusOK, toUser(u))
+	case changesEmail && leavesAnyGroup && keepOffline:
+		return invalid("keep_offline", "cannot be combined with fewer groups; send the change of groups by itself")
+	case changesEmail:
+		err = a.putUserWithNewEmail(ctx, u, keepOffline, event)
+	case leavesAnyGroup:
+		_, err = a.putUserWithFewerGroups(ctx, u, event)
+	default:
+		err = a.Store.PutUser(ctx, u, event)
 	}
-	req := storage.EndRequest{Selector: storage.Selector{Subject: u.Subject}, Change: storage.Change{User: &u}}
-	req.SecureUser(u.Subject, keepOffline)
-	if _, err := a.terminate(ctx, req.Selector, storage.ReasonEmailChange, req.Change, "user.changed"); err != nil {
+	if err != nil {
 		return err
 	}
 	return writeJSON(w, http.StatusOK, toUser(u))
+}
+
+// putUserWithNewEmail stores a user and ends the user's sessions: who had the old address could sign in with it.
+func (a *api) putUserWithNewEmail(ctx context.Context, u storage.User, keepOffline bool, event storage.Event) error {
+	req := storage.EndRequest{
+		Selector: storage.Selector{Subject: u.Subject},
+		Change:   storage.Change{User: &u, Events: []storage.Event{event}},
+	}
+	req.SecureUser(u.Subject, keepOffline)
+	_, err := a.terminate(ctx, req.Selector, storage.ReasonEmailChange, req.Change, changeHasEvent)
+	return err
 }
 
 func (a *api) setPassword(w http.ResponseWriter, r *http.Request) error {

@@ -47,7 +47,7 @@ func recoveryHash(subject, code string) storage.Hash {
 // Method returns "recovery".
 func (c *RecoveryCodes) Method() string { return "recovery" }
 
-// Label returns the key of the text of the link to the page.
+// Label returns the message key of the link to the page.
 func (c *RecoveryCodes) Label() string { return "code.use_recovery" }
 
 // Usable reports whether the user has unused recovery codes and they meet acr.
@@ -79,7 +79,7 @@ func (c *RecoveryCodes) Authenticate(ctx context.Context, attempt Attempt) (Auth
 		AuthTime: attempt.At,
 		Sequence: attempt.Sequence,
 		AMR:      []string{amrOneTimeCode},
-		ACR:      ACRPassword,
+		ACR:      ACRPassword, // of this method alone; with the first factor it becomes ACRMultiFactor
 	}, nil
 }
 
@@ -89,11 +89,13 @@ func (c *RecoveryCodes) useCode(ctx context.Context, subject, code string, attem
 		return err
 	}
 	event := FactorEvent(attempt.At, EventRecoveryUsed, subject, attempt.Address, "recovery")
-	remaining := max(0, len(factors.RecoveryCodes)-1)
-	event.Detail["left"] = strconv.Itoa(remaining)
+	remainingAfterUse := max(0, len(factors.RecoveryCodes)-1)
+	event.Detail["left"] = strconv.Itoa(remainingAfterUse) // written only if the code is right
 	use := func(f *storage.Factors) error { return f.UseRecoveryCode(recoveryHash(subject, code)) }
 	err = c.Store.ChangeFactors(ctx, subject, use, event)
-	if errors.Is(err, storage.ErrNotFound) || errors.Is(err, storage.ErrRevoked) {
+	isUnknownCode := errors.Is(err, storage.ErrNotFound)
+	isUserDisabled := errors.Is(err, storage.ErrRevoked) // or removed, meanwhile
+	if isUnknownCode || isUserDisabled {
 		return wrongCode(subject, "wrong recovery code")
 	}
 	return err

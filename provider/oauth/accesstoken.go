@@ -21,7 +21,8 @@ type activeToken struct {
 }
 
 // lookupToken returns an active access token. It removes the scopes and audiences that the client may not have any
-// more. It returns storage.ErrNotFound if the token is expired, revoked or unknown.
+// more. It returns storage.ErrNotFound if the token is expired, revoked or unknown, or if the client may no longer have
+// a token of that kind.
 func (s *Server) lookupToken(ctx context.Context, text string) (activeToken, error) {
 	active, err := s.lookupIssuedToken(ctx, text)
 	if err != nil {
@@ -77,6 +78,7 @@ func (s *Server) lookupJWT(ctx context.Context, text string, now time.Time) (act
 	if id.Grant != "" {
 		active.grant, err = s.Store.ActiveGrant(ctx, id.Grant, claims.SID, now)
 	} else {
+		// A client_credentials token has no grant. A cutoff of the client that was written after Sequence revokes it.
 		err = s.Store.ClientCredentialsTokenActive(ctx, claims.Client, id.Sequence)
 	}
 	if err != nil {
@@ -103,11 +105,12 @@ func (s *Server) lookupJWT(ctx context.Context, text string, now time.Time) (act
 	return active, nil
 }
 
-// revocationID returns the ID under which the replay cache records that a JWT access token was revoked.
+// revocationID returns the ID under which the replay cache records that a JWT access token was revoked: /revoke marks it
+// as used.
 func revocationID(jti string) string { return "access token " + jti }
 
-// clientOfToken returns the client of a token if it is enabled. The store checks that the token was not issued to an
-// earlier client with the same id.
+// clientOfToken returns the client of a token if it is enabled. The methods of the store that look up the token or its
+// grant refuse a token that was issued to an earlier client with the same id.
 func (s *Server) clientOfToken(ctx context.Context, id string) (*storage.Client, error) {
 	c, err := s.Store.Client(ctx, id)
 	if err != nil {

@@ -25,7 +25,7 @@ var (
 	)
 )
 
-// kindCode is the kind under which codes are sealed.
+// kindCode separates codes from other sealed values: a value that was sealed as another kind does not open as a code.
 const kindCode = "code"
 
 // Code is an authorization request to which a user has agreed. The authorization code is the sealed Code itself.
@@ -42,7 +42,7 @@ type Code struct {
 	Session         storage.SessionID
 	Subject         string           // the user's subject, not a pairwise one
 	SID             string           // the sid of the client session, if the code's redemption starts one
-	Sequence        storage.Sequence // the store's sequence, read before client, session and consent
+	Sequence        storage.Sequence // read before client, session and consent: a later cutoff revokes the code
 	Issued          time.Time        // whole milliseconds
 	Expires         time.Time
 }

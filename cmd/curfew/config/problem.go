@@ -51,7 +51,7 @@ func (p Problems) sortByLine() Problems {
 type origin struct {
 	name   string // of the file or of the environment variable
 	line   int    // 0 in the environment
-	hidden bool   // the value came from a NAME_FILE and is not printed
+	hidden bool   // the value comes from a file that CURFEW_…_FILE names; it may be a secret and is not printed
 }
 
 func (o origin) String() string {
@@ -61,10 +61,12 @@ func (o origin) String() string {
 	return fmt.Sprintf("%s:%d", o.name, o.line)
 }
 
-// nearest returns the candidate that is most similar to text. It returns "" if more than a third of the letters differ.
+// nearest returns the candidate that is most similar to text. Up to a third of the letters may differ, and two in a
+// short text. nearest returns "" if there is no such candidate.
 func nearest(text string, candidates []string) string {
 	best := ""
-	bestDistance := max(2, len(text)/3) + 1
+	maxDistance := max(2, len(text)/3)
+	bestDistance := maxDistance + 1
 	for _, candidate := range candidates {
 		if distance := editDistance(text, candidate); distance < bestDistance {
 			best = candidate

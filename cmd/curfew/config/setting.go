@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// setting is one setting of a Config, with the contents of the tag of its field.
+// setting is one field of Config, and what its struct tags say.
 type setting struct {
 	path          string        // such as session.idle
 	value         reflect.Value // the field of Config; it can be set
@@ -64,7 +64,8 @@ func (s setting) isList() bool {
 	return s.value.Kind() == reflect.Slice && s.value.Type() != reflect.TypeFor[json.RawMessage]()
 }
 
-// set parses texts and sets the value. Only a list has more than one text. Relative paths start at folder.
+// set parses texts and sets the value. texts has at least one element, and only a list has more than one. Relative
+// paths start at folder.
 func (s setting) set(texts []string, folder string) error {
 	text := strings.TrimSpace(texts[0])
 	if len(s.allowed) > 0 && !slices.Contains(s.allowed, text) {
@@ -106,8 +107,9 @@ func (s setting) set(texts []string, folder string) error {
 		if err := json.Unmarshal([]byte(text), &object); err != nil || object == nil {
 			return errors.New("must be a mapping of keys to values")
 		}
-		if *field = json.RawMessage(text); len(object) == 0 { // `config print` writes {} for no value
-			*field = nil
+		*field = nil // also for {}, which `config print` writes for no value
+		if len(object) > 0 {
+			*field = json.RawMessage(text)
 		}
 	default:
 		if s.value.Kind() == reflect.String {
@@ -161,7 +163,7 @@ func (s setting) yamlValue() any {
 		}
 		return v.redacted()
 	case []string:
-		return append([]string{}, v...)
+		return append([]string{}, v...) // an empty list, not nil, prints as []
 	case json.RawMessage:
 		object := map[string]any{}
 		if len(v) > 0 {

@@ -105,8 +105,7 @@ func SocketPath(data string) string { return filepath.Join(data, socketName) }
 // requireTrustedProxy refuses requests that do not come from a trusted proxy: this listener has no TLS, so any other
 // peer would send secrets in the clear. Health checks are allowed from any peer. base is the path of the issuer.
 //
-// The log has the address of a refused peer, because the peer is often the proxy and its address is missing in
-// trusted_proxies.
+// The log has the address of a refused peer: often the peer is the proxy, and the operator forgot to list its address.
 func requireTrustedProxy(next http.Handler, base string, proxies []netip.Prefix, log *slog.Logger) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		isHealthCheck := r.URL.Path == base+"/healthz" || r.URL.Path == base+"/readyz"

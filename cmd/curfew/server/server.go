@@ -33,9 +33,12 @@ import (
 // balancer stops sending requests to it first.
 const ReadinessDelay = time.Second
 
-// replicaKeyInterval is the time between two loads of the keys. Keys that another replica has made or revoked count in
-// this process at most so much later.
+// replicaKeyInterval is the time between two loads of the keys if there may be other replicas. Within this time a
+// process notices that another replica has made or revoked a key.
 const replicaKeyInterval = 2 * time.Second
+
+// minKeyPublication is how long a retired key stays published at least, however short the lifetimes of tokens are.
+const minKeyPublication = time.Hour
 
 // drainTimeout is how long running requests may take after the signal. Docker kills the process 10 s after the signal.
 const drainTimeout = 7 * time.Second
@@ -53,9 +56,9 @@ type Server struct {
 	options              Options
 	log                  *slog.Logger
 	store                Store
-	boltStore            *bolt.Store   // the store, if it is in a file; nil: it is in a database
+	boltStore            *bolt.Store   // the store, if it is in a file; nil: it is in PostgreSQL
 	backups              *schedule     // nil: no scheduled backups
-	savedPosition        bolt.Position // the one that was written last
+	savedPosition        bolt.Position // the position of the store that was last saved outside of it (position.go)
 	positionFailed       bool          // the last attempt to write it failed
 	egress               *egress.Client
 	selfRegisteredEgress *egress.Client // for clients that registered themselves
@@ -95,7 +98,7 @@ func Open(ctx context.Context, options Options) (s *Server, err error) {
 		return s, err
 	}
 	s.boltStore, _ = s.store.(*bolt.Store)
-	s.store = withFaults(s.store)
+	s.store = withFaults(s.store) // changes nothing except in builds for fault tests (clock.go)
 	if s.backups, err = s.newSchedule(); err != nil {
 		return s, err
 	}
@@ -135,7 +138,7 @@ func (s *Server) openProvider(ctx context.Context, cfg *config.Config, observe l
 		Allow:        cfg.Egress.Allow,
 		CA:           ca,
 		OwnListeners: ownAddresses,
-		Resolver:     egressResolver(),
+		Resolver:     egressResolver(), // nil except in builds for fault tests
 		Now:          wallClock,
 	})
 	if err != nil {
@@ -147,7 +150,7 @@ func (s *Server) openProvider(ctx context.Context, cfg *config.Config, observe l
 		CA:               ca,
 		FetchesPerMinute: cfg.Registration.FetchesPerMinute,
 		OwnListeners:     ownAddresses,
-		Resolver:         egressResolver(),
+		Resolver:         egressResolver(), // nil except in builds for fault tests
 		Now:              wallClock,
 	})
 	if err != nil {
@@ -166,7 +169,7 @@ func (s *Server) openProvider(ctx context.Context, cfg *config.Config, observe l
 		RSABits:          cfg.Keys.RSABits,
 		RotateAfter:      cfg.Keys.RotateAfter,
 		Now:              wallClock,
-		MaxTokenLifetime: max(time.Hour, cfg.Token.JWT, cfg.Token.IDToken) + logout.DefaultClockSkew,
+		MaxTokenLifetime: max(minKeyPublication, cfg.Token.JWT, cfg.Token.IDToken) + logout.DefaultClockSkew,
 	})
 	if err != nil {
 		return fmt.Errorf("load the keys: %w", err)
@@ -216,7 +219,7 @@ func (s *Server) openProvider(ctx context.Context, cfg *config.Config, observe l
 		HSTS:            web.HSTS{MaxAge: cfg.TLS.HSTS, IncludeSubDomains: cfg.TLS.HSTSSubdomains},
 		CheckSession:    true,
 		Now:             wallClock,
-		PasswordCost:    passwordCost,
+		PasswordCost:    passwordCost, // the default except in builds for fault tests
 		Mail:            sender,
 		PasswordRules:   rules,
 		Backup:          writeBackup,
@@ -272,7 +275,8 @@ func (s *Server) Run(ctx context.Context, reload <-chan os.Signal) error {
 	<-listenersCtx.Done()
 	s.provider.Drain()
 	s.log.InfoContext(ctx, "stopping")
-	if ctx.Err() != nil {
+	stoppedBySignal := ctx.Err() != nil // or else by a listener that failed
+	if stoppedBySignal {
 		time.Sleep(s.options.ReadinessDelay)
 	}
 	drainCtx, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTimeout)

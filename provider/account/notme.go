@@ -178,7 +178,7 @@ func (h *Handler) secureAccount(r *http.Request, s *securing) error {
 	case !s.mayReset:
 		user.Password = "" // so that PathForgot sets none either
 	case user.Password != "":
-		hash, err := h.Hasher.Hash(r.Context(), keys.Random(""))
+		hash, err := h.Hasher.Hash(r.Context(), keys.Random())
 		if err != nil {
 			return err
 		}
@@ -219,7 +219,7 @@ func (h *Handler) secureAccount(r *http.Request, s *securing) error {
 // redirectToReset makes a link with which the user sets a new password, and redirects to it.
 func (h *Handler) redirectToReset(w http.ResponseWriter, r *http.Request, s securing) error {
 	now := h.Site.Now()
-	secret := keys.Random("")
+	secret := keys.Random()
 	link := storage.OneTimeLink{
 		Hash:    storage.HashOf(secret),
 		Purpose: storage.LinkMailedReset,

@@ -38,7 +38,7 @@ func (n *Notices) Attach(e *storage.Event, user storage.User, notice Notice) err
 	if since.IsZero() {
 		since = e.At
 	}
-	secret := keys.Random("")
+	secret := keys.Random()
 	content, err := templates.Mail(templates.MailPage{
 		Lang:     Language(user),
 		Kind:     notice.Kind,

@@ -109,11 +109,11 @@ func readMetaPage(f io.ReaderAt, length int64) (newest metaPage, ok bool) {
 		offsets = append(offsets, size)
 	}
 	for _, offset := range offsets {
-		page := make([]byte, pageHeader+metaLength)
+		page := make([]byte, pageHeaderSize+metaLength)
 		if _, err := f.ReadAt(page, offset); err != nil {
 			continue
 		}
-		candidate, valid := parseMetaPage(page[pageHeader:])
+		candidate, valid := parseMetaPage(page[pageHeaderSize:])
 		inPlace := candidate.pageSize >= minPageSize && (offset == 0 || uint64(offset) == candidate.pageSize)
 		if valid && inPlace && (!ok || candidate.tx > newest.tx) {
 			newest, ok = candidate, true

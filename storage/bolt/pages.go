@@ -9,24 +9,44 @@ import (
 // pages.go checks that the pages of the file follow the rules on which bbolt relies. When bbolt opens a file, it
 // searches for free pages in a goroutine of its own. A damaged page causes a panic there, and no caller can recover it.
 
-// The layout of a page, little-endian. The header is followed by the elements, and these by keys and values.
+// The layout of a page, little-endian: a header, then the elements, then their keys and values.
 const (
-	pageHeader   = 16 // id (8 bytes), flags (2), count (2), overflow (4)
-	pageFlags    = 8  // offset in the header
-	pageCount    = 10 // offset in the header
-	pageOverflow = 12 // offset in the header
-	elementSize  = 16
-	bucketHeader = 16 // root (8), sequence (8)
+	pageHeaderSize   = 16 // id (8 bytes), flags (2), count (2), overflow (4)
+	elementSize      = 16 // branch: key offset (4), key length (4), child (8); leaf: flags, key offset, two lengths (4 each)
+	bucketHeaderSize = 16 // root (8), sequence (8)
+)
 
-	branchPage   = 1  // value of flags
-	leafPage     = 2  // value of flags
-	freelistPage = 16 // value of flags
-	bucketFlag   = 1  // flag of an element in a leaf page
+// Offsets in the header of a page.
+const (
+	flagsOffset    = 8
+	countOffset    = 10
+	overflowOffset = 12
+)
 
+// Offsets in an element. The offset of the key counts from the beginning of the element.
+const (
+	branchKeyOffset = 0
+	branchKeyLength = 4
+	branchChild     = 8
+	leafFlags       = 0
+	leafKeyOffset   = 4
+	leafKeyLength   = 8
+	leafValueLength = 12
+)
+
+// The values of a page's flags, and the flag of an element that is a bucket.
+const (
+	branchPage   = 1
+	leafPage     = 2
+	freelistPage = 16
+	bucketFlag   = 1
+)
+
+const (
 	// firstPage is the id of the first page behind the two meta pages.
 	firstPage = 2
-	// longFreelist is the count of a list of free pages that is too long for the header: its length comes first in the
-	// content.
+	// longFreelist as the count of a list of free pages means that the real count is in the first 8 bytes after the
+	// header.
 	longFreelist = 0xffff
 )
 
@@ -46,8 +66,9 @@ type subtree struct {
 	maxKey []byte
 }
 
-// checkPages returns an error if a page that can be reached from the root is damaged. Every page must contain its own
-// id and have exactly one reference. Its elements must lie within the page, and its keys must be in order.
+// checkPages returns an error if content, which has all meta.pageCount pages, has a damaged page that can
+// be reached from the root. Every page must contain its own id and have exactly one reference. Its elements must lie
+// within the page, and its keys must be in order.
 func checkPages(content []byte, meta metaPage) error {
 	c := pageChecker{
 		meta:    meta,
@@ -75,7 +96,7 @@ func (c *pageChecker) claimPage(id uint64) ([]byte, bool) {
 		return nil, false
 	}
 	page := c.content[id*c.meta.pageSize:]
-	overflow := uint64(binary.LittleEndian.Uint32(page[pageOverflow:]))
+	overflow := uint64(binary.LittleEndian.Uint32(page[overflowOffset:]))
 	if binary.LittleEndian.Uint64(page) != id || id+overflow >= c.meta.pageCount {
 		return nil, false
 	}
@@ -91,12 +112,12 @@ func (c *pageChecker) claimPage(id uint64) ([]byte, bool) {
 // checkFreelist checks the list of free pages and marks the pages in it as seen.
 func (c *pageChecker) checkFreelist() bool {
 	page, ok := c.claimPage(c.meta.freelist)
-	if !ok || binary.LittleEndian.Uint16(page[pageFlags:]) != freelistPage {
+	if !ok || binary.LittleEndian.Uint16(page[flagsOffset:]) != freelistPage {
 		return false
 	}
 	const idSize = 8
-	count := uint64(binary.LittleEndian.Uint16(page[pageCount:]))
-	list := page[pageHeader:]
+	count := uint64(binary.LittleEndian.Uint16(page[countOffset:]))
+	list := page[pageHeaderSize:]
 	if count == longFreelist {
 		count = binary.LittleEndian.Uint64(list)
 		list = list[idSize:]
@@ -116,11 +137,13 @@ func (c *pageChecker) checkFreelist() bool {
 
 // checkElements checks a page's elements and queues the pages that they refer to.
 func (c *pageChecker) checkElements(page, minKey, maxKey []byte) bool {
-	flags := binary.LittleEndian.Uint16(page[pageFlags:])
-	count := int(binary.LittleEndian.Uint16(page[pageCount:]))
+	flags := binary.LittleEndian.Uint16(page[flagsOffset:])
+	count := int(binary.LittleEndian.Uint16(page[countOffset:]))
 	isLeaf := flags == leafPage
 	isBranch := flags == branchPage && count > 0
-	if pageHeader+count*elementSize > len(page) || !isLeaf && !isBranch {
+	hasKnownFlags := isLeaf || isBranch
+	hasRoomForElements := pageHeaderSize+count*elementSize <= len(page)
+	if !hasKnownFlags || !hasRoomForElements {
 		return false
 	}
 	var previous []byte
@@ -141,7 +164,7 @@ func (c *pageChecker) checkElements(page, minKey, maxKey []byte) bool {
 			}
 			continue
 		}
-		child := subtree{page: binary.LittleEndian.Uint64(e.header[8:]), minKey: e.key, maxKey: maxKey}
+		child := subtree{page: binary.LittleEndian.Uint64(e.header[branchChild:]), minKey: e.key, maxKey: maxKey}
 		if i+1 < count {
 			next, ok := readElement(page, isLeaf, i+1)
 			if !ok {
@@ -163,12 +186,16 @@ type element struct {
 
 // readElement reads element i of a page. ok is false if its key or value lies beyond the end of the page.
 func readElement(page []byte, isLeaf bool, i int) (e element, ok bool) {
-	offset := uint64(pageHeader + i*elementSize)
+	offset := uint64(pageHeaderSize + i*elementSize)
 	header := page[offset : offset+elementSize]
 	uint32At := func(pos int) uint64 { return uint64(binary.LittleEndian.Uint32(header[pos:])) }
-	keyOffset, keyLength, valueLength := uint32At(0), uint32At(4), uint64(0)
+	keyOffset := uint32At(branchKeyOffset)
+	keyLength := uint32At(branchKeyLength)
+	valueLength := uint64(0)
 	if isLeaf {
-		keyOffset, keyLength, valueLength = uint32At(4), uint32At(8), uint32At(12)
+		keyOffset = uint32At(leafKeyOffset)
+		keyLength = uint32At(leafKeyLength)
+		valueLength = uint32At(leafValueLength)
 	}
 	keyBegin := offset + keyOffset
 	keyEnd := keyBegin + keyLength
@@ -182,21 +209,21 @@ func readElement(page []byte, isLeaf bool, i int) (e element, ok bool) {
 // checkBucket checks an element of a leaf page if it is a bucket. A small bucket is a page inside the value. The root
 // page of another bucket is queued.
 func (c *pageChecker) checkBucket(e element) bool {
-	if binary.LittleEndian.Uint32(e.header)&bucketFlag == 0 {
+	if binary.LittleEndian.Uint32(e.header[leafFlags:])&bucketFlag == 0 {
 		return true
 	}
 	value := e.value
-	if len(value) < bucketHeader {
+	if len(value) < bucketHeaderSize {
 		return false
 	}
 	if root := binary.LittleEndian.Uint64(value); root != 0 {
 		c.queue = append(c.queue, subtree{page: root})
 		return true
 	}
-	if len(value) < bucketHeader+pageHeader {
+	if len(value) < bucketHeaderSize+pageHeaderSize {
 		return false
 	}
-	inlinePage := value[bucketHeader:]
-	isLeaf := binary.LittleEndian.Uint16(inlinePage[pageFlags:]) == leafPage
+	inlinePage := value[bucketHeaderSize:]
+	isLeaf := binary.LittleEndian.Uint16(inlinePage[flagsOffset:]) == leafPage
 	return isLeaf && c.checkElements(inlinePage, nil, nil)
 }

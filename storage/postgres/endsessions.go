@@ -232,8 +232,8 @@ func (e *endSessionsTx) readGrant() {
 		`SELECT `+grantColumns+` FROM @grants g`+grantJoins(`NULL`)+` WHERE g.id = $1`,
 		[]any{e.Grant}, row.targets()...,
 	)
-	if facts := row.decodeFacts(e.tx); found && !facts.unfinished.grantRevoked(facts.Grant, facts.grantedIn) {
-		g := facts.Grant
+	if facts := row.decodeFacts(e.tx); found && !facts.unfinishedLogouts.grantRevoked(facts.grant, facts.grantedIn) {
+		g := facts.grant
 		if !g.Offline() {
 			g.Trust.Extend(facts.grantedIn.clientSession.TokenExpiry) // its tokens are recorded in the client session
 		}

@@ -19,14 +19,14 @@ type clientSessionRecords struct {
 
 // grantFacts has a grant and the records on which it depends whether the grant is active.
 type grantFacts struct {
-	storage.Grant
-	found         bool
-	userEnabled   bool
-	clientEnabled bool
-	admitted      bool                 // storage.Client.Admits the user
-	grantedIn     clientSessionRecords // the client session in which it was given
-	tokenIssuedIn clientSessionRecords // the client session to which the token in question was given
-	unfinished    unfinishedBulkLogouts
+	grant             storage.Grant
+	exists            bool // the grant is in the store
+	userEnabled       bool
+	clientEnabled     bool
+	admitted          bool                 // storage.Client.Admits the user
+	grantedIn         clientSessionRecords // the client session in which it was given
+	tokenIssuedIn     clientSessionRecords // the client session to which the token in question was given
+	unfinishedLogouts unfinishedBulkLogouts
 }
 
 // grantColumns are the columns of grantScan. They need the joins of grantJoins.
@@ -34,8 +34,11 @@ var grantColumns = `g.record, coalesce(gu.enabled, false), coalesce(gc.enabled, 
 	coalesce(` + admits(`gc`, `gu`) + `, false),
 	gcs.record, gs.record, tcs.record, ts.record, ` + unfinishedColumn
 
+// noToken is the argument of grantJoins if no token is looked up.
+const noToken = `NULL`
+
 // grantJoins returns the joins for grantColumns to the grant g. sid is the SQL expression for the sid under which a
-// token was issued, or NULL if no token is looked up.
+// token was issued, or noToken.
 func grantJoins(sid string) string {
 	return `
 	LEFT JOIN @users gu ON gu.subject = g.subject
@@ -77,14 +80,14 @@ func (g *grantScan) targets() []any {
 // decodeFacts decodes the scanned columns.
 func (g *grantScan) decodeFacts(t *tx) grantFacts {
 	return grantFacts{
-		Grant:         decode[storage.Grant](t, g.grant),
-		found:         g.grant != nil,
-		userEnabled:   g.userEnabled,
-		clientEnabled: g.clientEnabled,
-		admitted:      g.admitted,
-		grantedIn:     decodeClientSession(t, g.givenSession, g.givenClientSession),
-		tokenIssuedIn: decodeClientSession(t, g.tokenSession, g.tokenClientSession),
-		unfinished:    decodeUnfinished(t, g.bulkLogouts),
+		grant:             decode[storage.Grant](t, g.grant),
+		exists:            g.grant != nil,
+		userEnabled:       g.userEnabled,
+		clientEnabled:     g.clientEnabled,
+		admitted:          g.admitted,
+		grantedIn:         decodeClientSession(t, g.givenSession, g.givenClientSession),
+		tokenIssuedIn:     decodeClientSession(t, g.tokenSession, g.tokenClientSession),
+		unfinishedLogouts: decodeUnfinished(t, g.bulkLogouts),
 	}
 }
 
@@ -98,12 +101,12 @@ func decodeClientSession(t *tx, session, clientSession []byte) clientSessionReco
 
 // activeApartFromSession reports whether a grant would be active if its session is.
 func (f *grantFacts) activeApartFromSession(at time.Time) bool {
-	return f.found &&
-		f.UnexpiredAt(at) &&
+	return f.exists &&
+		f.grant.UnexpiredAt(at) &&
 		f.userEnabled &&
 		f.clientEnabled &&
 		f.admitted &&
-		!f.unfinished.grantRevoked(f.Grant, f.grantedIn)
+		!f.unfinishedLogouts.grantRevoked(f.grant, f.grantedIn)
 }
 
 // active reports whether a grant is active. A grant that is bound to a session needs an active session.
@@ -111,10 +114,10 @@ func (f *grantFacts) active(at time.Time) bool {
 	if !f.activeApartFromSession(at) {
 		return false
 	}
-	if f.Offline() {
+	if f.grant.Offline() {
 		return true
 	}
-	return f.grantedIn.found && f.unfinished.sessionActive(f.grantedIn.session, at)
+	return f.grantedIn.found && f.unfinishedLogouts.sessionActive(f.grantedIn.session, at)
 }
 
 // activeFor reports whether a grant is active for a token that was issued under sid. An empty sid means that the token
@@ -128,8 +131,8 @@ func (f *grantFacts) activeFor(sid string, at time.Time) bool {
 	}
 	issuedIn := f.tokenIssuedIn
 	return issuedIn.found &&
-		f.unfinished.sessionActive(issuedIn.session, at) &&
-		!f.unfinished.clientSessionRevoked(issuedIn.session, issuedIn.clientSession)
+		f.unfinishedLogouts.sessionActive(issuedIn.session, at) &&
+		!f.unfinishedLogouts.clientSessionRevoked(issuedIn.session, issuedIn.clientSession)
 }
 
 // GrantByRefresh implements storage.Grants.
@@ -141,12 +144,12 @@ func (s *Store) GrantByRefresh(
 	g, err = read(ctx, s, func(t *tx) (storage.Grant, error) {
 		var row grantScan
 		t.queryRow(
-			`SELECT `+grantColumns+` FROM @refresh_tokens r JOIN @grants g ON g.id = r.grant_id`+grantJoins(`NULL`)+
+			`SELECT `+grantColumns+` FROM @refresh_tokens r JOIN @grants g ON g.id = r.grant_id`+grantJoins(noToken)+
 				` WHERE r.hash = $1`,
 			[]any{token[:]}, row.targets()...,
 		)
 		if facts := row.decodeFacts(t); facts.active(at) {
-			return facts.Grant, nil
+			return facts.grant, nil
 		}
 		return storage.Grant{}, fmt.Errorf("find grant of a refresh token: %w", storage.ErrNotFound)
 	})
@@ -163,7 +166,7 @@ func (s *Store) ActiveGrant(ctx context.Context, id, sid string, at time.Time) (
 			[]any{id, sid}, row.targets()...,
 		)
 		if facts := row.decodeFacts(t); facts.activeFor(sid, at) {
-			return facts.Grant, nil
+			return facts.grant, nil
 		}
 		return storage.Grant{}, fmt.Errorf("find grant: %w", storage.ErrNotFound)
 	})
@@ -178,7 +181,7 @@ func (s *Store) ListGrants(
 ) ([]storage.Grant, error) {
 	return read(ctx, s, func(t *tx) (list []storage.Grant, err error) {
 		t.query(
-			`SELECT `+grantColumns+` FROM @grants g`+grantJoins(`NULL`)+`
+			`SELECT `+grantColumns+` FROM @grants g`+grantJoins(noToken)+`
 			WHERE (g.session IS NULL AND g.subject = $1
 				OR NOT $3 AND g.session IN (SELECT id FROM @sessions WHERE subject = $1))
 			AND ($2 = '' OR g.client = $2) ORDER BY g.session NULLS FIRST, g.client, g.id`,
@@ -187,7 +190,7 @@ func (s *Store) ListGrants(
 				var row grantScan
 				err := rows.Scan(row.targets()...)
 				if facts := row.decodeFacts(t); facts.active(at) {
-					list = append(list, facts.Grant)
+					list = append(list, facts.grant)
 				}
 				return err
 			},

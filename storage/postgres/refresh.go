@@ -21,7 +21,7 @@ func (s *Store) Refresh(
 	issue refreshIssueFunc,
 ) (storage.RefreshResult, error) {
 	at = truncate(at)
-	s.observeTime(at)
+	s.observeTime(at) // dates the end of a bulk logout
 	return write(ctx, s, func(t *tx) (storage.RefreshResult, error) {
 		result, err := t.exchangeRefreshToken(r, at, issue)
 		if err != nil {
@@ -31,7 +31,8 @@ func (s *Store) Refresh(
 	})
 }
 
-// exchangeRefreshToken exchanges a token. It checks everything before it writes anything.
+// exchangeRefreshToken exchanges a token. It checks everything before it writes anything. After a failed statement its
+// own error does not count: write returns the one of the database.
 func (t *tx) exchangeRefreshToken(
 	r storage.RefreshRequest,
 	at time.Time,
@@ -39,31 +40,34 @@ func (t *tx) exchangeRefreshToken(
 ) (result storage.RefreshResult, err error) {
 	facts := t.refreshFacts(r)
 	switch {
-	case !facts.known:
+	case !facts.tokenExists:
 		return result, storage.ErrNotFound
-	case !facts.found:
+	case !facts.exists:
 		return result, storage.ErrRevoked
-	case facts.Client != r.Client:
+	case facts.grant.Client != r.Client:
 		return result, storage.ErrNotFound
 	case !facts.activeApartFromSession(at):
 		return result, storage.ErrRevoked
 	}
-	g := facts.Grant
+	g := facts.grant
 	result.Grant = g
 	if !g.Offline() {
-		session, ok := facts.unfinished.activeSession(facts.session, at)
+		session, ok := facts.unfinishedLogouts.activeSession(facts.session, at)
 		if !ok {
 			return result, storage.ErrRevoked
 		}
 		result.Session = &session
 	}
 	switch action := g.RefreshAction(r, at); action {
-	case storage.RefreshRotate, storage.RefreshRepeat:
-		if action == storage.RefreshRotate && (facts.successorTaken || r.NewToken.IsZero()) {
+	case storage.RefreshRotate:
+		noNewToken := r.NewToken.IsZero() // counts as taken, because no token may have this hash
+		if facts.successorTaken || noNewToken {
 			return result, fmt.Errorf("successor: %w", storage.ErrExists)
 		}
-		result.Repeated = action == storage.RefreshRepeat
-		return t.refresh(action, r, result, at, issue)
+		return t.issueAndStore(action, r, result, at, issue)
+	case storage.RefreshRepeat:
+		result.Repeated = true
+		return t.issueAndStore(action, r, result, at, issue)
 	case storage.RefreshReused:
 		result.Reused = true
 		return result, nil
@@ -75,12 +79,12 @@ func (t *tx) exchangeRefreshToken(
 // refreshFacts has the records on which the exchange of a refresh token depends.
 type refreshFacts struct {
 	grantFacts
-	known          bool            // the token exists
+	tokenExists    bool
 	successorTaken bool            // a refresh token equal to the new one exists
-	session        storage.Session // of the grant, with its client sessions
+	session        storage.Session // the session of the grant, with its client sessions
 }
 
-// refreshFacts locks the gate of the token's user and reads the records.
+// refreshFacts locks the gate of the token's user (gates.go) and reads the records.
 func (t *tx) refreshFacts(r storage.RefreshRequest) (facts refreshFacts) {
 	t.lock(
 		`SELECT n FROM @gates WHERE n IN (
@@ -94,12 +98,12 @@ func (t *tx) refreshFacts(r storage.RefreshRequest) (facts refreshFacts) {
 	t.query(
 		`SELECT EXISTS (SELECT FROM @refresh_tokens WHERE hash = $2), s.record,
 			coalesce(`+clientSessionsColumn+`, '{}'), `+grantColumns+`
-		FROM @refresh_tokens r LEFT JOIN @grants g ON g.id = r.grant_id`+grantJoins(`NULL`)+`
+		FROM @refresh_tokens r LEFT JOIN @grants g ON g.id = r.grant_id`+grantJoins(noToken)+`
 		LEFT JOIN @sessions s ON s.id = g.session
 		WHERE r.hash = $1`,
 		[]any{r.Token[:], r.NewToken[:]},
 		func(rows pgx.Rows) error {
-			facts.known = true
+			facts.tokenExists = true
 			targets := []any{&facts.successorTaken, &session, &clientSessions}
 			return rows.Scan(append(targets, row.targets()...)...)
 		},
@@ -110,8 +114,8 @@ func (t *tx) refreshFacts(r storage.RefreshRequest) (facts refreshFacts) {
 	return facts
 }
 
-// refresh stores the result of issue and, unless the exchange is repeated, the new refresh token.
-func (t *tx) refresh(
+// issueAndStore stores the result of issue and, unless the exchange is repeated, the new refresh token.
+func (t *tx) issueAndStore(
 	action storage.RefreshAction,
 	r storage.RefreshRequest,
 	result storage.RefreshResult,
@@ -125,11 +129,11 @@ func (t *tx) refresh(
 	if err != nil {
 		return result, err
 	}
-	g, value := normalize(t, result.Grant.Refreshed(action, r, issuance, at))
+	g, encoded := normalize(t, result.Grant.Refreshed(action, r, issuance, at))
 	if action == storage.RefreshRotate {
 		t.addRefreshToken(g)
 		if g.Offline() && g.IdleTimeout > 0 {
-			// Without the exchange, the old token would have expired at the same time.
+			// From now on, the exchanged token is kept for the idle timeout, so that its reuse is detected.
 			expires := millis(at.Add(g.IdleTimeout))
 			t.exec(`UPDATE @refresh_tokens SET expires = $2 WHERE hash = $1`, g.PreviousHash[:], expires)
 		}
@@ -137,7 +141,7 @@ func (t *tx) refresh(
 	if !g.Offline() {
 		t.touchClientSession(g, result.Session, issuance.Trust, at)
 	}
-	t.updateGrant(g, value)
+	t.updateGrant(g, encoded)
 	t.putTokens(g, issuance.Tokens)
 	t.noteUse(g.Client, at)
 	result.Grant = g

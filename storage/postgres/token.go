@@ -60,7 +60,7 @@ func (s *Store) Token(
 		if !exists || !at.Before(token.Expires) || !active {
 			return tokenAndGrant{}, fmt.Errorf("find token: %w", storage.ErrNotFound)
 		}
-		return tokenAndGrant{token, grant.Grant}, nil
+		return tokenAndGrant{token, grant.grant}, nil
 	})
 	return result.token, result.grant, err
 }

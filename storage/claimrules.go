@@ -71,15 +71,13 @@ func (r ClaimRules) Apply(claims map[string]any, granted []string, find func(cla
 		if name == AllScopeClaims {
 			continue
 		}
-		value, found := rule.Value, rule.Value != nil
-		if !found {
-			source := rule.source(name)
-			if !slices.Contains(granted, ScopeOfClaim(source)) {
-				continue
-			}
-			value, found = find(source)
+		if rule.Value != nil {
+			claims[name] = rule.convert(rule.Value)
+			continue
 		}
-		if found {
+		source := rule.source(name)
+		isGranted := slices.Contains(granted, ScopeOfClaim(source))
+		if value, hasClaim := find(source); isGranted && hasClaim {
 			claims[name] = rule.convert(value)
 		}
 	}
@@ -93,7 +91,7 @@ func (r ClaimRule) source(name string) string {
 	return r.From
 }
 
-// Source returns the claim of the user that the rule needs, or "" for a constant.
+// Source returns the claim of the user that a rule with that name needs, or "" for a constant.
 func (r ClaimRule) Source(name string) string {
 	if r.Value != nil {
 		return ""
@@ -103,10 +101,11 @@ func (r ClaimRule) Source(name string) string {
 
 // convert returns the value as a list or as a string with commas, as the rule says.
 func (r ClaimRule) convert(value any) any {
-	switch list, isList := value.([]string); {
-	case r.As == "string" && isList:
+	list, isList := value.([]string)
+	if r.As == "string" && isList {
 		return strings.Join(list, ",")
-	case r.As == "list" && !isList:
+	}
+	if r.As == "list" && !isList {
 		return []any{value}
 	}
 	return value

@@ -16,7 +16,7 @@ type Mail struct {
 	Pause       time.Duration `json:"pause,omitempty"`
 	GiveUpAt    time.Time     `json:"give_up_at"`
 	LeasedUntil time.Time     `json:"leased_until,omitzero"` // zero: no attempt is under way
-	Lease       uint64        `json:"lease,omitempty"`       // counts claims; only the latest claim may record an outcome
+	Lease       uint64        `json:"lease,omitempty"`       // number of claims so far; only the latest may record an outcome
 	Attempts    int           `json:"attempts,omitempty"`
 }
 
@@ -29,7 +29,7 @@ type Notice struct {
 // MailOutcome is the outcome of an attempt to send a message.
 type MailOutcome struct {
 	ID    string
-	Lease uint64 // of the claim
+	Lease uint64 // Mail.Lease of the claim under which the attempt was made
 
 	// NextAttempt is when the message is tried again. Zero: the message is finished and the store removes it.
 	NextAttempt time.Time

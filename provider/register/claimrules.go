@@ -32,10 +32,14 @@ func (c *validation) checkClaimRules(field string, rules storage.ClaimRules) {
 
 func (c *validation) checkClaimRule(field, name string, rule storage.ClaimRule) {
 	isEmpty := rule.From == "" && rule.Value == nil && rule.As == ""
-	switch source := rule.Source(name); {
-	case name == storage.AllScopeClaims && !isEmpty:
-		c.addProblem(field, "stands for the claims of all granted scopes and takes no from, value or as")
-	case name == storage.AllScopeClaims:
+	source := rule.Source(name)
+	if name == storage.AllScopeClaims {
+		if !isEmpty {
+			c.addProblem(field, "stands for the claims of all granted scopes and takes no from, value or as")
+		}
+		return
+	}
+	switch {
 	case name == "" || len(name) > maxClaimRuleBytes:
 		c.addProblem(field, "is not a name of 1 to %d bytes", maxClaimRuleBytes)
 	case slices.Contains(tokenClaims, name):

@@ -74,7 +74,12 @@ func (a Accounts) Authenticate(
 		refusal.Reason = "the account belongs to another user"
 		return authn.Authentication{}, refusal
 	}
-	stated := authn.UpstreamContext{ACR: account.ACR, AMR: account.AMR, CountACR: p.ACR, CountAMR: p.AMR}
+	stated := authn.UpstreamContext{
+		ACR:      account.ACR,
+		AMR:      account.AMR,
+		CountACR: p.ACR,
+		CountAMR: p.AMR,
+	}
 	authTime := attempt.At
 	isEarlier := !account.AuthTime.IsZero() && account.AuthTime.Before(authTime)
 	if isEarlier && attempt.User == nil {
@@ -112,7 +117,7 @@ func (a Accounts) find(ctx context.Context, p *Provider, account Account, attemp
 	return "", &NotLinkedError{Identity: identity}
 }
 
-// Identity returns the link of an account, without a user.
+// Identity returns the record that can link an account to a user. Its User is empty.
 func (p *Provider) Identity(account Account) storage.Identity {
 	return storage.Identity{
 		Issuer:   account.Issuer,
@@ -274,19 +279,19 @@ func (p *Provider) profile(account Account) profile {
 		}
 		return strings.TrimSpace(value)
 	}
-	found := profile{name: text("preferred_username"), email: text("email"), claims: map[string]any{}}
-	if !storage.IsEmail(found.email) {
-		found.email = ""
+	read := profile{name: text("preferred_username"), email: text("email"), claims: map[string]any{}}
+	if !storage.IsEmail(read.email) {
+		read.email = ""
 	}
-	found.verified, _ = account.Claims[p.claimName("email_verified")].(bool)
+	read.verified, _ = account.Claims[p.claimName("email_verified")].(bool)
 	for _, claim := range ProfileClaims() {
 		value := text(claim)
 		isURL := claim == "profile" || claim == "picture" || claim == "website"
 		if value != "" && (!isURL || isWebURL(value)) {
-			found.claims[claim] = value
+			read.claims[claim] = value
 		}
 	}
-	return found
+	return read
 }
 
 // verifiedEmail returns the address if the upstream says that it is verified, or else "".

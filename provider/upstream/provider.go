@@ -149,17 +149,17 @@ func (s Set) Route(domainHint, loginHint string) *Provider {
 	if domain == "" {
 		return nil
 	}
-	var found *Provider
+	var only *Provider
 	for _, p := range s {
 		if !p.hasDomain(domain) {
 			continue
 		}
-		if found != nil {
-			return nil
+		if only != nil {
+			return nil // a second one
 		}
-		found = p
+		only = p
 	}
-	return found
+	return only
 }
 
 // hasDomain reports whether the upstream has the domain.

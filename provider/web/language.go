@@ -33,7 +33,7 @@ func (s *Site) ChooseLanguage(w http.ResponseWriter, r *http.Request) error {
 	if !isOwnPath(target) {
 		target = s.Path("/account")
 	}
-	isPrefetch := r.Header.Get("Sec-Purpose") != "" // nobody has chosen anything yet
+	isPrefetch := r.Header.Get("Sec-Purpose") != "" // the browser loads the link before the user has chosen it
 	if !isPrefetch {
 		s.setCookie(w, cookieLanguage, tag, languageLifetime)
 	}
@@ -44,12 +44,17 @@ func (s *Site) ChooseLanguage(w http.ResponseWriter, r *http.Request) error {
 // isOwnPath reports whether a redirect to target stays on this host.
 func isOwnPath(target string) bool {
 	u, err := url.Parse(target)
-	return err == nil && u.Scheme == "" && u.Host == "" && strings.HasPrefix(target, "/") &&
-		!strings.HasPrefix(target, "//") && !strings.ContainsAny(target, "\\\t\r\n")
+	if err != nil || u.Scheme != "" || u.Host != "" {
+		return false
+	}
+	isPath := strings.HasPrefix(target, "/")
+	namesHost := strings.HasPrefix(target, "//")
+	isRewrittenByBrowsers := strings.ContainsAny(target, "\\\t\r\n") // such a text may become //host
+	return isPath && !namesHost && !isRewrittenByBrowsers
 }
 
 // RememberUILocales keeps the language that an app asks for with ui_locales (Core §3.1.2.1, RP-Initiated Logout 1.0 §2)
-// until the browser closes. r then has it, too.
+// until the browser closes. r gets the cookie as well, so that this response has that language already.
 func (s *Site) RememberUILocales(w http.ResponseWriter, r *http.Request, uiLocales string) {
 	if uiLocales == "" || len(uiLocales) > maxUILocalesLength {
 		return
@@ -58,7 +63,8 @@ func (s *Site) RememberUILocales(w http.ResponseWriter, r *http.Request, uiLocal
 	if !ok || s.cookie(r, cookieUILocales) == tag {
 		return
 	}
-	s.setCookie(w, cookieUILocales, tag, 0)
+	const untilBrowserCloses = 0
+	s.setCookie(w, cookieUILocales, tag, untilBrowserCloses)
 	sent := r.Cookies()
 	r.Header.Del("Cookie")
 	for _, c := range sent {

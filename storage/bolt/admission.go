@@ -13,7 +13,8 @@ func (t *tx) admitted(c *storage.Client, subject string) bool {
 	return ok && c.Admits(u)
 }
 
-// findNotAdmitted sets NotAdmitted for a selector with Unadmitted, as it is after the change.
+// findNotAdmitted sets NotAdmitted for a selector with Unadmitted: the clients that do not admit the selector's user
+// after the change or, if the selector names a client, the users whom that client does not admit.
 func (e *endSessionsTx) findNotAdmitted() {
 	if !e.Unadmitted {
 		return
@@ -36,9 +37,12 @@ func (e *endSessionsTx) findNotAdmitted() {
 func (e *endSessionsTx) noteAdmission(subject, client string) {
 	name := client
 	if e.Client != "" {
+		if client != e.Client {
+			return
+		}
 		name = subject
 	}
-	if e.NotAdmitted[name] || e.Client != "" && client != e.Client {
+	if e.NotAdmitted[name] {
 		return
 	}
 	c := e.client(client)

@@ -20,7 +20,8 @@ func arrayOf(list []string) []string {
 	return list
 }
 
-// findNotAdmitted sets NotAdmitted for a selector with Unadmitted, as it is after the change.
+// findNotAdmitted sets NotAdmitted for a selector with Unadmitted: the clients that do not admit the selector's user
+// after the change or, if the selector names a client, the users whom that client does not admit.
 func (e *endSessionsTx) findNotAdmitted() {
 	switch {
 	case !e.Unadmitted:

@@ -79,7 +79,7 @@ func previewChain(
 			switch {
 			case !bound.Applies:
 			case bound.Unknown:
-				chain.UnknownNames = appendNew(chain.UnknownNames, displayName(cs.Client, c))
+				chain.UnknownNames = appendNew(chain.UnknownNames, clientName(c))
 			default:
 				chain.ExpiresAt = latest(chain.ExpiresAt, s.Expires.Add(bound.Limit))
 			}
@@ -107,12 +107,12 @@ func reportChain(e Estimate, endedAt time.Time) *ChainHorizon {
 func upstreamEntry(t storage.Termination) storage.ReportEntry {
 	u := t.Session.Upstream
 	entry := storage.ReportEntry{
-		Kind:     KindUpstreamSession,
-		Client:   upstreamParty(u.Provider),
-		Name:     u.Provider,
-		Trust:    storage.TrustUnknown,
-		BoundBy:  BoundByNothing,
-		Delivery: storage.DeliveryNone,
+		Kind:       KindUpstreamSession,
+		Client:     upstreamParty(u.Provider),
+		ClientName: u.Provider,
+		Trust:      storage.TrustUnknown,
+		BoundBy:    BoundByNothing,
+		Delivery:   storage.DeliveryNone,
 	}
 	switch t.Cause.Reason {
 	case storage.ReasonUpstreamLogout:

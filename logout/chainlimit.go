@@ -25,7 +25,7 @@ func AssessChain(clients []*storage.Client, l Lifetimes) DeclaredChain {
 		}
 		for _, bound := range []DeclaredBound{declaredTokenBound(c, l), declaredClientSessionBound(c, l)} {
 			if bound.Unknown {
-				chain.UnknownNames = appendNew(chain.UnknownNames, displayName(c.ClientID, c))
+				chain.UnknownNames = appendNew(chain.UnknownNames, clientName(c))
 			} else {
 				longest = max(longest, bound.Limit)
 			}

@@ -139,7 +139,7 @@ func (h *Handler) renewAtRecheck(
 	if begin := session.Created.Add(absolute); expires.Equal(session.Upstream.Expires) && begin.After(expires) {
 		expires = begin // only session_expiry was shorter, and there is a new one
 	}
-	secret := keys.Random("")
+	secret := keys.Random()
 	renewed, err := h.Store.Reauthenticate(r.Context(), session.ID, storage.Authentication{
 		SecretHash:  storage.HashOf(secret),
 		AuthTime:    session.AuthTime,

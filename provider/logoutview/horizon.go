@@ -41,8 +41,8 @@ func addUpstreams(horizon *templates.Horizon, estimate logout.Estimate, upstream
 		if entry.Kind != logout.KindUpstreamSession {
 			continue
 		}
-		name := entry.Name
-		if p := upstreams.Find(entry.Name); p != nil {
+		name := entry.ClientName
+		if p := upstreams.Find(entry.ClientName); p != nil {
 			name = p.Name
 		}
 		if !slices.Contains(horizon.Upstreams, name) {

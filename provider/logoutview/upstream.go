@@ -115,7 +115,7 @@ func (h *Handler) recordReturn(r *http.Request, result signOutResult) error {
 	mark := logout.MarkUpstreamNotified(r.PathValue("upstream"), h.Site.Now())
 	filter := storage.ReportFilter{Cause: result.CauseID, At: time.UnixMilli(result.EndedAt)}
 	return h.updateReports(r.Context(), filter, func(report *storage.Report) {
-		if report.Session == result.SentUpstream {
+		if report.SessionHash == result.SentUpstream {
 			mark(report)
 		}
 	})

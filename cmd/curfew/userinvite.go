@@ -26,7 +26,7 @@ func (p *program) userInvite() *cobra.Command {
 			if (request.User == "") == (request.Email == "") {
 				return usageErrorf("NAME or --email is needed, and not both")
 			}
-			return ask(cmd.Context(), p, func(ctx context.Context, c *admin.Client) (admin.Invitation, error) {
+			return callAndPrint(cmd.Context(), p, func(ctx context.Context, c *admin.Client) (admin.Invitation, error) {
 				return c.Invite(ctx, request)
 			}, func(i admin.Invitation) error {
 				_, err := fmt.Fprintf(p.stdout, "mail to %s queued; its link works until %s\n", i.Email, formatTime(i.Expires))

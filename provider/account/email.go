@@ -71,7 +71,7 @@ func (h *Handler) RequestEmail(w http.ResponseWriter, r *http.Request) error {
 // mailEmailLink queues the mail to the new address.
 func (h *Handler) mailEmailLink(r *http.Request, user storage.User, email string) error {
 	now := h.Site.Now()
-	secret := keys.Random("")
+	secret := keys.Random()
 	link := storage.OneTimeLink{
 		Hash:    storage.HashOf(secret),
 		Purpose: storage.LinkEmail,

@@ -128,7 +128,7 @@ func (s *SignUps) Run(ctx context.Context) {
 // handle mails the link or, if the address has an account, a message that says so.
 func (s *SignUps) handle(ctx context.Context, request signUp) error {
 	now := s.Now()
-	secret := keys.Random("")
+	secret := keys.Random()
 	link := storage.OneTimeLink{
 		Hash:    storage.HashOf(secret),
 		Purpose: storage.LinkSignUp,

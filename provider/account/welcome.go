@@ -137,7 +137,7 @@ func (h *Handler) Welcome(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if authn.Required(h.Authn.Require) == "" {
+	if authn.RequiredACR(h.Authn.Require) == "" {
 		if err := h.signIn(w, r, user); err != nil {
 			return err
 		}
@@ -184,9 +184,9 @@ func (h *Handler) signIn(w http.ResponseWriter, r *http.Request, user storage.Us
 	}
 	now := h.Site.Now().UTC().Truncate(time.Millisecond)
 	proven := authn.ByPassword(user, now, sequence)
-	secret := keys.Random("")
+	secret := keys.Random()
 	session := storage.Session{
-		ID:          storage.SessionID(keys.Random("")),
+		ID:          storage.SessionID(keys.Random()),
 		Sequence:    sequence,
 		SecretHash:  storage.HashOf(secret),
 		Subject:     user.Subject,

@@ -45,7 +45,7 @@ func (a *api) invite(w http.ResponseWriter, r *http.Request) error {
 		return invalid("user", "and email: exactly one of them is needed")
 	}
 	now := a.Now()
-	secret := keys.Random("")
+	secret := keys.Random()
 	link := storage.OneTimeLink{
 		Hash:    storage.HashOf(secret),
 		Purpose: storage.LinkInvitation,

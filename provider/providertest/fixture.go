@@ -248,7 +248,7 @@ func (f *Fixture) MustMakeResetLink(user string) string {
 // MustMakeEmailLink makes the link that is mailed to a new address of a user, and returns its path.
 func (f *Fixture) MustMakeEmailLink(user, address string) string {
 	f.T.Helper()
-	secret := keys.Random("")
+	secret := keys.Random()
 	link := storage.OneTimeLink{
 		Hash:    storage.HashOf(secret),
 		Purpose: storage.LinkEmail,

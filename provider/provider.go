@@ -144,8 +144,8 @@ func New(c Config) (*Provider, error) {
 		minter:  &tokens.Minter{Issuer: c.Issuer, Ring: c.Ring, Lifetimes: c.Token, StatedACR: authn.StatedACR},
 	}
 	passkeys, err := authn.NewPasskeys(c.Issuer, c.Store, p.limiter)
-	if err != nil && authn.Required(c.Authn.Require) == authn.ACRPasskey {
-		return nil, fmt.Errorf("authn.require is passkey, and the issuer %s cannot have any: %w", c.Issuer, err)
+	if err != nil && authn.Required(c.Authn.AllRequirements()...) == authn.ACRPasskey {
+		return nil, fmt.Errorf("authn.require or authn.require_groups is passkey, and the issuer %s cannot have any: %w", c.Issuer, err)
 	}
 	if err != nil {
 		c.Log.Warn("passkeys are off: the issuer's host cannot have any", "err", err)

@@ -270,8 +270,8 @@ func (p *Provider) oauth() *oauth.Server {
 		Now:        c.Now,
 		Log:        c.Log,
 		Policy:     c.Logout,
-		RequiredACR: func(g *storage.Grant, client *storage.Client) string {
-			return authn.UnmetACR(g, c.Authn.Require, client.RequireAuthn)
+		RequiredACR: func(g *storage.Grant, client *storage.Client, user storage.User) string {
+			return authn.UnmetACR(g, append(c.Authn.RequirementsOf(user), client.RequireAuthn)...)
 		},
 	}
 }

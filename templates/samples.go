@@ -660,6 +660,8 @@ func otherSamples() []Sample {
 			Contact: "wiki@example.org",
 			LinkURL: "https://wiki.example/cb?error=access_denied",
 			Link:    LinkApp,
+
+			OtherAccountURL: "/login/other",
 		}),
 		failure("forbidden", ErrorPage{Status: 403}),
 		failure("notfound", ErrorPage{Status: 404, LinkURL: "/account", Link: LinkAccount}),

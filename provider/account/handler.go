@@ -96,17 +96,19 @@ func (h *Handler) requireViewer(w http.ResponseWriter, r *http.Request) (v viewe
 	if err != nil {
 		return viewer{}, false, err
 	}
-	required := authn.Required(h.Authn.Require)
+	var user storage.User
+	if signedIn {
+		if user, err = h.Store.User(r.Context(), session.Subject); err != nil {
+			return viewer{}, false, err
+		}
+	}
+	required := authn.Required(h.Authn.RequirementsOf(user)...)
 	if !signedIn || !authn.MeetsPolicy(session.ACR, session.AMR, required) {
 		returnPath := "/account"
 		if r.Method == http.MethodGet {
 			returnPath = r.URL.EscapedPath()
 		}
 		return viewer{}, false, h.RedirectToSignIn(w, r, returnPath)
-	}
-	user, err := h.Store.User(r.Context(), session.Subject)
-	if err != nil {
-		return viewer{}, false, err
 	}
 	return viewer{session, user}, true, nil
 }

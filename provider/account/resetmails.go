@@ -161,7 +161,7 @@ func mayResetByMail(user storage.User, factors storage.Factors, p policy.Authn) 
 	if user.Password == "" {
 		return false
 	}
-	switch authn.Required(p.Require) {
+	switch authn.Required(p.RequirementsOf(user)...) {
 	case authn.ACRPasskey:
 		return len(factors.Passkeys) > 0
 	case authn.ACRMultiFactor:

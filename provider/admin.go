@@ -26,6 +26,7 @@ func (p *Provider) adminRoutes() (http.Handler, error) {
 		Notices:         p.notices,
 		SignUp:          c.SignUp,
 		ResetURL:        func(secret string) string { return p.site.URL("/reset/" + secret) },
+		APIScopes:       c.APIScopes,
 		MaxTrustHorizon: c.MaxTrustHorizon,
 		Lifetimes:       p.maxLifetimes(),
 		Now:             c.Now,

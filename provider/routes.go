@@ -251,6 +251,7 @@ func (p *Provider) account(view *logoutview.Handler) *account.Handler {
 		SessionLifetimes: c.Session,
 		TOTP:             p.totp,
 		RecoveryCodes:    p.recovery,
+		APIScopes:        c.APIScopes,
 		Passkeys:         p.passkeys,
 		Upstreams:        p.upstreams,
 		SignReport:       p.signReport,

@@ -63,6 +63,7 @@ type Handler struct {
 	SessionLifetimes policy.Session
 	TOTP             *authn.TOTP
 	RecoveryCodes    *authn.RecoveryCodes
+	APIScopes        storage.APIScopes
 	Passkeys         *authn.Passkeys // nil: the issuer's host cannot have passkeys
 
 	// RedirectToSignIn redirects to the sign-in page. After the sign-in, the browser goes to path.

@@ -132,6 +132,7 @@ type Config struct {
 	SignUp         policy.SignUp
 	ResetURL       func(secret string) string // the URL of a password reset link with this secret
 
+	APIScopes       storage.APIScopes
 	MaxTrustHorizon time.Duration // 0: no limit
 	Lifetimes       logout.Lifetimes
 

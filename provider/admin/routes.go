@@ -35,6 +35,8 @@ func (a *api) routes() []route {
 		{"PUT", "/groups/{group}/members/{user}", withoutBody(a.joinGroup)},
 		{"DELETE", "/groups/{group}/members/{user}", withoutBody(a.leaveGroup)},
 
+		{"GET", "/scopes", a.listScopes},
+
 		{"POST", "/clients", a.addClient},
 		{"GET", "/clients", a.listClients},
 		{"GET", "/clients/{client}", a.showClient},

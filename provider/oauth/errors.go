@@ -47,6 +47,10 @@ func errorFrom(err error) web.OAuthError {
 	if errors.Is(err, tokens.ErrScopeNotGranted) {
 		return invalidScope("scope is more than what was granted")
 	}
+	if errors.Is(err, tokens.ErrResourceNotGranted) { // RFC 8707 §2
+		description := "resource must name exactly the audience of the client and of the APIs whose scopes are granted"
+		return newError(http.StatusBadRequest, "invalid_target", description).About("resource")
+	}
 	return web.TokenErrorFrom(err)
 }
 

@@ -103,9 +103,13 @@ func (s *Server) introspectRefresh(
 	if !isCurrent || !isOwner || !caller.MayRefresh(g) {
 		return introspectionResponse{}, nil
 	}
+	scope, err := s.allowedScope(ctx, caller, g, g.Scope)
+	if err != nil {
+		return introspectionResponse{}, err
+	}
 	response := introspectionResponse{
 		Active: true,
-		Scope:  strings.Join(caller.AllowedScope(g.Scope), " "),
+		Scope:  strings.Join(scope, " "),
 		Client: g.Client,
 		Issuer: s.Issuer,
 	}

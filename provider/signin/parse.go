@@ -10,7 +10,6 @@ import (
 	"strings"
 
 	"github.com/curfew-id/curfew/provider/register"
-	"github.com/curfew-id/curfew/provider/tokens"
 	"github.com/curfew-id/curfew/provider/web"
 	"github.com/curfew-id/curfew/storage"
 	"github.com/curfew-id/curfew/templates"
@@ -25,6 +24,7 @@ type authRequest struct {
 	pageShown           bool             // the user has seen a page of this provider for this request
 	uiLocales           string           // the languages that the client asks for
 	notGranted          []string         // requested scopes that are ignored
+	granted             []string         // what the user of the session may grant of Scope; nextStep sets it
 	sequence            storage.Sequence // the store's sequence, read before client, session and consent
 }
 
@@ -239,7 +239,7 @@ func (h *Handler) readScope(req *authRequest, params url.Values) error {
 	for _, scope := range strings.Fields(params.Get("scope")) {
 		switch {
 		case slices.Contains(req.Scope, scope): // the request repeats the scope
-		case !req.mayGrant(scope, params.Get("prompt")):
+		case !h.mayGrant(req, scope, params.Get("prompt")):
 			req.notGranted = append(req.notGranted, scope)
 		default:
 			req.Scope = append(req.Scope, scope)
@@ -251,15 +251,11 @@ func (h *Handler) readScope(req *authRequest, params url.Values) error {
 	return readClaims(req, params.Get("claims"))
 }
 
-// mayGrant reports whether the client may be granted scope. A client without registered scopes may have Curfew's own
-// scopes. Other clients may have only their registered ones. offline_access also needs a response type with code and
+// mayGrant reports whether the client may be granted scope. offline_access also needs a response type with code and
 // prompt=consent (Core §11).
-func (req *authRequest) mayGrant(scope, prompt string) bool {
+func (h *Handler) mayGrant(req *authRequest, scope, prompt string) bool {
 	client := req.clientRecord
-	if client.Scope == "" && !slices.Contains(tokens.Scopes(), scope) {
-		return false
-	}
-	if len(client.AllowedScope([]string{scope})) == 0 {
+	if len(h.Minter.APIScopes.Allowed(client, []string{scope})) == 0 {
 		return false
 	}
 	if scope != "offline_access" {
@@ -269,13 +265,22 @@ func (req *authRequest) mayGrant(scope, prompt string) bool {
 	return req.hasResponseType("code") && asksForConsent && client.MayHoldOfflineAccess()
 }
 
-// readResource checks that a resource parameter names the audience of the client's access tokens (RFC 8707 §2).
+// readResource reads resource (RFC 8707 §2). Scopes of APIs that it does not name are not granted.
 func (h *Handler) readResource(req *authRequest, params url.Values) error {
-	if req.clientRecord.AcceptsResources(params["resource"]) {
-		return nil
+	scope, ok := h.Minter.APIScopes.Narrow(req.clientRecord, req.Scope, params["resource"])
+	if !ok {
+		return oauthError("resource", "invalid_target",
+			"resource must name exactly the audience of the client and of the APIs whose scopes are requested")
 	}
-	return oauthError("resource", "invalid_target",
-		"access tokens of this client are for its registered audience: name exactly that, or no resource")
+	req.notGranted = append(req.notGranted, missingFrom(scope, req.Scope)...)
+	req.Scope = scope
+	return nil
+}
+
+// missingFrom returns the values of requested that granted does not contain.
+func missingFrom(granted, requested []string) []string {
+	isGranted := func(scope string) bool { return slices.Contains(granted, scope) }
+	return slices.DeleteFunc(slices.Clone(requested), isGranted)
 }
 
 // maxLoginHint is the maximum length of a login_hint, in bytes.

@@ -87,6 +87,7 @@ func (h *Handler) nextStep(r *http.Request, req *authRequest, session *storage.S
 	if !req.clientRecord.Admits(user) {
 		return stepRefuse, nil
 	}
+	req.granted = h.Minter.APIScopes.AllowedToUser(user, req.Scope)
 	if step, err := h.secondFactorOr(r, req, session, user, stepFinish); err != nil || step == stepSecondFactor {
 		return step, err
 	}
@@ -116,8 +117,8 @@ func (h *Handler) nextStep(r *http.Request, req *authRequest, session *storage.S
 	return stepFinish, nil
 }
 
-// nextStepToOwnPage returns the next step of a user who is signed in and goes to one of Curfew's own pages. It reads the
-// user only if a group can require more than the deployment does.
+// nextStepToOwnPage returns the next step of a user who is signed in and goes to one of Curfew's own pages. It reads
+// the user only if a group can require more than the deployment does.
 func (h *Handler) nextStepToOwnPage(r *http.Request, req *authRequest, session *storage.Session) (step, error) {
 	user := storage.User{Subject: session.Subject}
 	if len(h.Policy.RequireGroups) > 0 {

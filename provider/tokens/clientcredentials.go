@@ -26,7 +26,7 @@ func (m *Minter) NewClientCredentialsToken(
 	var opaque string
 	if !c.UsesJWTAccessTokens() {
 		opaque = keys.Random(AccessPrefix)
-		t := a.record(opaque)
+		t := m.record(a, opaque)
 		record = &t
 	}
 	if err := m.setAccessToken(&response, a, opaque); err != nil {

@@ -7,9 +7,9 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// Scopes returns the scopes that Curfew supports (scopes_supported).
+// Scopes returns the scopes that Curfew itself defines.
 func Scopes() []string {
-	return []string{"openid", "profile", "email", "address", "phone", "groups", "offline_access"}
+	return storage.OwnScopes()
 }
 
 // requestableClaims are the claims that the claims parameter may request: about the user and about the authentication.

@@ -131,6 +131,14 @@ func (p *Provider) routes() (http.Handler, error) {
 	mux.Handle("POST "+account.PathNotMe, ownForm(accountPages.NotMe))
 	mux.HandleFunc("GET /reset/{link}", page(accountPages.ShowReset))
 	mux.Handle("POST /reset/{link}", ownForm(accountPages.Reset))
+	mux.HandleFunc("GET "+account.PathEnrol+"{link}", page(accountPages.ShowEnrol))
+	mux.Handle("POST "+account.PathEnrol+"{link}", ownForm(accountPages.Enrol))
+	mux.HandleFunc("GET "+account.PathEnrol+"{link}/totp/{interaction}", page(accountPages.ShowLinkTOTP))
+	mux.Handle("POST "+account.PathEnrol+"{link}/totp/{interaction}", ownForm(accountPages.LinkTOTP))
+	if p.passkeys != nil {
+		mux.HandleFunc("GET "+account.PathEnrol+"{link}/passkey/{interaction}", page(accountPages.ShowLinkPasskey))
+		mux.Handle("POST "+account.PathEnrol+"{link}/passkey/{interaction}", ownForm(accountPages.LinkPasskey))
+	}
 	for _, asset := range templates.Assets() {
 		mux.HandleFunc(
 			"GET "+asset.Path,

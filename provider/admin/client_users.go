@@ -58,6 +58,11 @@ func (c *Client) Invite(ctx context.Context, request InvitationRequest) (Invitat
 	return call[Invitation](ctx, c, http.MethodPost, "/invitations", nil, request)
 }
 
+// MakeEnrolLink calls POST /users/{user}/enrol-link.
+func (c *Client) MakeEnrolLink(ctx context.Context, user string, request ResetLinkRequest) (ResetLink, error) {
+	return call[ResetLink](ctx, c, http.MethodPost, joinPath("users", user, "enrol-link"), nil, request)
+}
+
 // MakeResetLink calls POST /users/{user}/reset-link.
 func (c *Client) MakeResetLink(ctx context.Context, user string, request ResetLinkRequest) (ResetLink, error) {
 	return call[ResetLink](ctx, c, http.MethodPost, joinPath("users", user, "reset-link"), nil, request)

@@ -69,6 +69,14 @@ func accessTokenNeedsUser(c *storage.Client) bool {
 	return c.UsesJWTAccessTokens() && len(c.AccessTokenClaims) > 0
 }
 
+// AccessTokenClaims returns the claims about the user that access tokens of the client have: JWTs in themselves, opaque
+// ones in the introspection response.
+func AccessTokenClaims(u *storage.User, client *storage.Client, scope []string) map[string]any {
+	claims := map[string]any{}
+	addRuleClaims(claims, client.AccessTokenClaims, u, scope)
+	return claims
+}
+
 // addRuleClaims adds the claims of rules.
 func addRuleClaims(claims map[string]any, rules storage.ClaimRules, u *storage.User, scope []string) {
 	if rules.HasScopeClaims() {

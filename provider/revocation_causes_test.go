@@ -28,7 +28,7 @@ var outcomeNames = map[rune]string{
 	'+': "active",
 	'p': "asks for the password", // it proved nothing before either
 	'f': "asks for the new factor",
-	'.': "",                      // does not apply
+	'.': "", // does not apply
 }
 
 // The outcomes of a session, a client session and single grants. The columns:

@@ -121,8 +121,8 @@ func (s APIScopes) Audience(c *Client, scope []string) []string {
 	return audience
 }
 
-// Narrow returns scope without the declared scopes of APIs that resources does not name (RFC 8707 §2.1). ok is false if
-// resources is not exactly the audience of an access token with the rest. Without resources it returns scope.
+// Narrow returns scope without the declared scopes of APIs that resources does not name (RFC 8707 §2.1). ok is false
+// if resources is not exactly the audience of an access token with the rest. Without resources it returns scope.
 func (s APIScopes) Narrow(c *Client, scope, resources []string) (narrowed []string, ok bool) {
 	if len(resources) == 0 {
 		return scope, true

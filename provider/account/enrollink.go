@@ -165,6 +165,14 @@ func (h *Handler) enrolPageExpired(r *http.Request) error {
 	}
 }
 
+// enrolEvent returns the audit event of the new factor. It is made before the factor: the link in the notice of the
+// event removes what was added from then on.
+func (h *Handler) enrolEvent(r *http.Request, user storage.User, factor string) storage.Event {
+	event := h.factorEvent(r, viewer{user: user}, authn.EventFactorAdded, factor)
+	event.Detail["by"] = "enrolment link"
+	return event
+}
+
 // finishEnrol stores the new factor and new recovery codes, and shows the codes. The same transaction uses the link up,
 // removes other links and remembered browsers, and ends all sessions and background access of the user: a lost device
 // may be signed in.
@@ -172,7 +180,7 @@ func (h *Handler) finishEnrol(
 	w http.ResponseWriter,
 	r *http.Request,
 	user storage.User,
-	kind string,
+	event storage.Event,
 	change func(*storage.Factors) error,
 ) error {
 	factors, err := h.Store.Factors(r.Context(), user.Subject)
@@ -183,15 +191,15 @@ func (h *Handler) finishEnrol(
 		return err
 	}
 	codes := h.RecoveryCodes.Replace(&factors, h.Site.Now())
-	address := h.Site.ClientAddress(r)
-	event := authn.FactorEvent(h.Site.Now(), authn.EventFactorAdded, user.Subject, address, kind)
-	event.Detail["by"] = "enrolment link"
+	if err := h.notify(r, &event, user, templates.MailFactorAdded, event.Detail["factor"]); err != nil {
+		return err
+	}
 	request := storage.EndRequest{
 		Selector: storage.Selector{Subject: user.Subject},
 		Cause: storage.Cause{
 			Reason:  storage.ReasonFactorChange,
 			By:      "user:" + user.Subject,
-			Address: address,
+			Address: event.Address,
 		},
 		Change: storage.Change{
 			Factors: &factors,

@@ -95,6 +95,7 @@ func (h *Handler) LinkTOTP(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return h.enrolPageExpired(r)
 	}
+	event := h.enrolEvent(r, user, "totp")
 	app, err := h.TOTP.Enrol(user.Subject, key.Secret(), form.Get(authn.FieldCode), h.Site.Now())
 	if refusal, ok := errors.AsType[*authn.Refusal](err); ok {
 		h.logRefusedEnrolment(r, refusal)
@@ -103,7 +104,7 @@ func (h *Handler) LinkTOTP(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return h.finishEnrol(w, r, user, "totp", func(f *storage.Factors) error {
+	return h.finishEnrol(w, r, user, event, func(f *storage.Factors) error {
 		f.TOTP = app
 		return nil
 	})
@@ -178,6 +179,7 @@ func (h *Handler) LinkPasskey(w http.ResponseWriter, r *http.Request) error {
 	if err != nil || pending.Link != storage.HashOf(r.PathValue("link")) {
 		return h.enrolPageExpired(r)
 	}
+	event := h.enrolEvent(r, user, "passkey")
 	attempt := authn.Attempt{Form: form, User: &user, State: pending.State, At: h.Site.Now()}
 	passkey, err := h.Passkeys.Register(r.Context(), attempt)
 	if refusal, ok := errors.AsType[*authn.Refusal](err); ok {
@@ -187,7 +189,7 @@ func (h *Handler) LinkPasskey(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	err = h.finishEnrol(w, r, user, "passkey", func(f *storage.Factors) error {
+	err = h.finishEnrol(w, r, user, event, func(f *storage.Factors) error {
 		return authn.AddPasskey(f, passkey)
 	})
 	if errors.Is(err, authn.ErrTooManyPasskeys) {

@@ -12,8 +12,8 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// issueClientToken issues an access token for the client itself (RFC 6749 §4.4). sequence is the store's sequence, read
-// before the client. An opaque token is stored, a JWT is not.
+// issueClientToken issues an access token for the client itself (RFC 6749 §4.4). sequence is the store's sequence,
+// read before the client. An opaque token is stored, a JWT is not.
 func (s *Server) issueClientToken(
 	ctx context.Context,
 	c *storage.Client,

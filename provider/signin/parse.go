@@ -95,7 +95,8 @@ func (h *Handler) refuseRepeatedParam(ctx context.Context, req *authRequest, val
 	return oauthError(repeated.Name, "invalid_request", err.Error())
 }
 
-// resolveClient finds the client and compares the redirect URI with the registered ones, byte for byte (RFC 9700 §2.1).
+// resolveClient finds the client and compares the redirect URI with the registered ones, byte for byte (RFC 9700
+// §2.1).
 func (h *Handler) resolveClient(ctx context.Context, req *authRequest, params url.Values) error {
 	// An error response needs these parameters. An invalid response_mode falls back to the default.
 	req.State = params.Get("state")
@@ -233,8 +234,8 @@ func canonicalResponseType(values []string) string {
 	return strings.Join(sorted, " ")
 }
 
-// readScope reads scope and claims. It ignores a scope that the client may not have (Core §3.1.2.1), and offline_access
-// if the request does not meet its conditions (Core §11).
+// readScope reads scope and claims. It ignores a scope that the client may not have (Core §3.1.2.1), and
+// offline_access if the request does not meet its conditions (Core §11).
 func (h *Handler) readScope(req *authRequest, params url.Values) error {
 	for _, scope := range strings.Fields(params.Get("scope")) {
 		switch {

@@ -16,8 +16,8 @@ var ErrScopeNotGranted = errors.New("the scope is more than what was granted")
 // may have.
 var ErrResourceNotGranted = errors.New("resource is not exactly the audience of an access token of this grant")
 
-// Refresh is the use of a refresh token (RFC 6749 §6, Core §12). The caller passes Issue to storage.Refresh, then calls
-// Respond.
+// Refresh is the use of a refresh token (RFC 6749 §6, Core §12). The caller passes Issue to storage.Refresh, then
+// calls Respond.
 type Refresh struct {
 	minter         *Minter
 	client         *storage.Client

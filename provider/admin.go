@@ -3,6 +3,7 @@ package provider
 import (
 	"net/http"
 
+	"github.com/curfew-id/curfew/provider/account"
 	"github.com/curfew-id/curfew/provider/admin"
 )
 
@@ -26,6 +27,8 @@ func (p *Provider) adminRoutes() (http.Handler, error) {
 		Notices:         p.notices,
 		SignUp:          c.SignUp,
 		ResetURL:        func(secret string) string { return p.site.URL("/reset/" + secret) },
+		EnrolURL:        func(secret string) string { return p.site.URL(account.PathEnrol + secret) },
+		APIScopes:       c.APIScopes,
 		MaxTrustHorizon: c.MaxTrustHorizon,
 		Lifetimes:       p.maxLifetimes(),
 		Now:             c.Now,

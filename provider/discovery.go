@@ -74,7 +74,7 @@ func (p *Provider) discoveryDocument() ([]byte, error) {
 		IntrospectionEndpoint: url("/introspect"),
 		RevocationEndpoint:    url("/revoke"),
 		EndSessionEndpoint:    url("/end_session"),
-		Scopes:                tokens.Scopes(),
+		Scopes:                append(tokens.Scopes(), c.APIScopes.Names()...),
 		ResponseTypes:         register.ResponseTypes(c.Token.Implicit),
 		ResponseModes:         []string{"query", "fragment", "form_post"},
 		GrantTypes:            register.GrantTypes(c.Token.Implicit),

@@ -169,6 +169,7 @@ func (p *Provider) newRegistrar() *register.Registrar {
 			Implicit:              c.Token.Implicit,
 			PublicWithoutPKCE:     c.Registration.PublicWithoutPKCE,
 			MaxTrustHorizon:       c.MaxTrustHorizon,
+			APIScopes:             c.APIScopes,
 			Lifetimes:             p.maxLifetimes(),
 
 			MaxSelfRegisteredBytes: c.Registration.MaxBytes,

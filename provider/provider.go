@@ -63,6 +63,7 @@ type Config struct {
 	Registration    policy.Registration
 	Audit           policy.Audit
 	SignUp          policy.SignUp     // needs Mail
+	APIScopes       storage.APIScopes // scopes of APIs that the operator declared
 	Upstreams       []policy.Upstream // other providers with whose accounts users sign in
 	MaxTrustHorizon time.Duration     // 0: no limit
 	HSTS            web.HSTS
@@ -141,11 +142,21 @@ func New(c Config) (*Provider, error) {
 		config:  c,
 		hasher:  password.NewHasher(c.PasswordCost),
 		limiter: authn.Limiter{Store: c.Store, Refunds: &authn.Refunds{}},
-		minter:  &tokens.Minter{Issuer: c.Issuer, Ring: c.Ring, Lifetimes: c.Token, StatedACR: authn.StatedACR},
+		minter: &tokens.Minter{
+			Issuer:    c.Issuer,
+			Ring:      c.Ring,
+			Lifetimes: c.Token,
+			APIScopes: c.APIScopes,
+			StatedACR: authn.StatedACR,
+		},
 	}
 	passkeys, err := authn.NewPasskeys(c.Issuer, c.Store, p.limiter)
-	if err != nil && authn.RequiredACR(c.Authn.Require) == authn.ACRPasskey {
-		return nil, fmt.Errorf("authn.require is passkey, and the issuer %s cannot have any: %w", c.Issuer, err)
+	if err != nil && authn.RequiredACR(c.Authn.AllRequirements()...) == authn.ACRPasskey {
+		return nil, fmt.Errorf(
+			"authn.require or authn.require_groups is passkey, and the issuer %s cannot have any: %w",
+			c.Issuer,
+			err,
+		)
 	}
 	if err != nil {
 		c.Log.Warn("passkeys are off: the issuer's host cannot have any", "err", err)
@@ -179,6 +190,9 @@ func New(c Config) (*Provider, error) {
 	p.registrar = p.newRegistrar()
 	p.registration = p.newRegistration()
 	if err := p.checkTrustHorizon(); err != nil {
+		return nil, err
+	}
+	if err := p.checkAPIScopes(); err != nil {
 		return nil, err
 	}
 	if p.handler, err = p.routes(); err != nil {
@@ -311,6 +325,23 @@ func (p *Provider) postLogoutToken(
 		Location:   response.Location,
 		Detail:     response.Body,
 	}, nil
+}
+
+// checkAPIScopes returns an error if the audience of an API is a client_id: that client could take the API's access
+// tokens for ID tokens.
+func (p *Provider) checkAPIScopes() error {
+	for _, name := range p.config.APIScopes.Names() {
+		for _, audience := range p.config.APIScopes[name].Audience {
+			_, err := p.config.Store.Client(context.Background(), audience)
+			if err == nil {
+				return fmt.Errorf("the audience %s of the scope %s is a client_id: name the API by another name", audience, name)
+			}
+			if !errors.Is(err, storage.ErrNotFound) {
+				return fmt.Errorf("check the audience of the scope %s: %w", name, err)
+			}
+		}
+	}
+	return nil
 }
 
 // checkTrustHorizon returns an error that names every enabled client whose trust horizon exceeds max_trust_horizon.

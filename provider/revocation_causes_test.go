@@ -27,22 +27,23 @@ var outcomeNames = map[rune]string{
 	'~': "until it expires",
 	'+': "active",
 	'p': "asks for the password", // it proved nothing before either
-	'.': "",                      // does not apply
+	'f': "asks for the new factor",
+	'.': "", // does not apply
 }
 
 // The outcomes of a session, a client session and single grants. The columns:
 //
 //	cookies  pages left open  code  access tokens  refresh token  offline access  others  sign-out page
-//	reset link and linked account
+//	enrolment link, reset link and linked account
 const (
-	sessionEnded               = "xxx xp x xx~ x ++ x+ x ++"
-	allSessionsEnded           = "xxx xp x xx~ x ++ xx x ++"
-	allSessionsAndOfflineEnded = "xxx xp x xx~ x xx xx x ++"
-	userDisabled               = "xxx xx x xx~ x xx xx x xx"
-	upstreamSessionEnded       = "x.x xp x xx~ x ++ x+ x ++"
-	clientSessionEnded         = "+++ +p x xx~ x ++ ++ + ++"
-	clientGrantsEnded          = "+++ +p + xx~ x xx ++ + ++"
-	offlineAccessEnded         = "+++ +p + +++ + xx ++ + ++"
+	sessionEnded               = "xxx xp x xx~ x ++ x+ x +++"
+	allSessionsEnded           = "xxx xp x xx~ x ++ xx x +++"
+	allSessionsAndOfflineEnded = "xxx xp x xx~ x xx xx x +++"
+	userDisabled               = "xxx xx x xx~ x xx xx x xxx"
+	upstreamSessionEnded       = "x.x xp x xx~ x ++ x+ x +++"
+	clientSessionEnded         = "+++ +p x xx~ x ++ ++ + +++"
+	clientGrantsEnded          = "+++ +p + xx~ x xx ++ + +++"
+	offlineAccessEnded         = "+++ +p + +++ + xx ++ + +++"
 )
 
 var (
@@ -91,12 +92,12 @@ var causes = []terminationCause{
 		},
 		nil,
 	},
-	{"idle timeout", storage.ReasonIdle, "xxx xp x xx~ x ++ x. x ++", allClients, func(h *scenario) {
+	{"idle timeout", storage.ReasonIdle, "xxx xp x xx~ x ++ x. x +++", allClients, func(h *scenario) {
 		time.Sleep(36 * time.Second) // and one sweep
 	}, func(c *provider.Config) {
 		c.Session.Idle, c.Session.RememberIdle = 30*time.Second, 30*time.Second
 	}},
-	{"absolute lifetime", storage.ReasonAbsolute, "xxx xp x xxx x ++ x. x ++", allClients, func(h *scenario) {
+	{"absolute lifetime", storage.ReasonAbsolute, "xxx xp x xxx x ++ x. x +++", allClients, func(h *scenario) {
 		time.Sleep(36 * time.Second)
 	}, func(c *provider.Config) {
 		c.Session.Absolute, c.Session.RememberAbsolute = 30*time.Second, 30*time.Second
@@ -113,13 +114,24 @@ var causes = []terminationCause{
 		},
 		nil,
 	},
-	{"password changed", storage.ReasonPasswordChange, "xxx xp x xx~ x xx x+ x x+", sessionClients, func(h *scenario) {
+	{
+		"factor set up by an enrolment link",
+		storage.ReasonFactorChange,
+		"xxx xf x xx~ x xx xx x xxf",
+		allClients,
+		func(h *scenario) {
+			page := h.mustOpenEnrolLink()
+			h.enrolling.Submit(page, "code", h.mustReadCode(page))
+		},
+		nil,
+	},
+	{"password changed", storage.ReasonPasswordChange, "xxx xp x xx~ x xx x+ x xx+", sessionClients, func(h *scenario) {
 		h.changePassword(h.phone, "others")
 	}, nil},
 	{
 		"password changed, this session too",
 		storage.ReasonPasswordChange,
-		"xxx xp x xx~ x xx xx x x+",
+		"xxx xp x xx~ x xx xx x xx+",
 		allClients,
 		func(h *scenario) {
 			h.changePassword(h.phone, "")
@@ -129,7 +141,7 @@ var causes = []terminationCause{
 	{
 		"password set by the administrator",
 		storage.ReasonPasswordChange,
-		"xxx xp x xx~ x xx xx x x+",
+		"xxx xp x xx~ x xx xx x xx+",
 		allClients,
 		func(h *scenario) {
 			h.password = "a new long password"
@@ -140,7 +152,7 @@ var causes = []terminationCause{
 	{
 		"password reset by a link",
 		storage.ReasonPasswordReset,
-		"xxx xp x xx~ x xx xx x x+",
+		"xxx xp x xx~ x xx xx x xx+",
 		allClients,
 		func(h *scenario) {
 			h.password = "a new long password"
@@ -152,7 +164,7 @@ var causes = []terminationCause{
 	{
 		"password changed, background access kept",
 		storage.ReasonPasswordChange,
-		"xxx xp x xx~ x ++ x+ x x+",
+		"xxx xp x xx~ x ++ x+ x xx+",
 		sessionClients,
 		func(h *scenario) {
 			h.changePassword(h.phone, "others", "keep-background", "on")
@@ -162,7 +174,7 @@ var causes = []terminationCause{
 	{
 		"password reset by a link, background access kept",
 		storage.ReasonPasswordReset,
-		"xxx xp x xx~ x ++ xx x x+",
+		"xxx xp x xx~ x ++ xx x xx+",
 		allClients,
 		func(h *scenario) {
 			h.password = "a new long password"
@@ -174,7 +186,7 @@ var causes = []terminationCause{
 	{
 		"e-mail address changed",
 		storage.ReasonEmailChange,
-		"xxx xp x xx~ x xx x+ x x+",
+		"xxx xp x xx~ x xx x+ x xx+",
 		sessionClients,
 		func(h *scenario) {
 			h.changeEmail(h.phone, "others")
@@ -184,7 +196,7 @@ var causes = []terminationCause{
 	{
 		"e-mail address changed, this session too",
 		storage.ReasonEmailChange,
-		"xxx xp x xx~ x xx xx x x+",
+		"xxx xp x xx~ x xx xx x xx+",
 		allClients,
 		func(h *scenario) {
 			h.changeEmail(h.phone, "all")
@@ -194,7 +206,7 @@ var causes = []terminationCause{
 	{
 		"e-mail address changed by the administrator",
 		storage.ReasonEmailChange,
-		"xxx xp x xx~ x xx xx x x+",
+		"xxx xp x xx~ x xx xx x xx+",
 		allClients,
 		func(h *scenario) {
 			h.MustAdmin(http.MethodPatch, "/users/alice", `{"email":"alice@new.example"}`)
@@ -204,14 +216,14 @@ var causes = []terminationCause{
 	{
 		"e-mail address changed by the administrator, background access kept",
 		storage.ReasonEmailChange,
-		"xxx xp x xx~ x ++ xx x x+",
+		"xxx xp x xx~ x ++ xx x xx+",
 		allClients,
 		func(h *scenario) {
 			h.MustAdmin(http.MethodPatch, "/users/alice", `{"email":"alice@new.example","keep_offline":true}`)
 		},
 		nil,
 	},
-	{"“this wasn’t me”", storage.ReasonNotMe, "xxx xp x xx~ x xx x+ x x+", sessionClients, func(h *scenario) {
+	{"“this wasn’t me”", storage.ReasonNotMe, "xxx xp x xx~ x xx x+ x xx+", sessionClients, func(h *scenario) {
 		h.phone.Submit(h.phone.Get("/account"), "not-me", h.phone.Get("/account").Buttons("not-me")[0])
 	}, nil},
 	{"administrator: one session", storage.ReasonAdmin, sessionEnded, sessionClients, func(h *scenario) {
@@ -237,7 +249,7 @@ var causes = []terminationCause{
 	{"administrator: all users", storage.ReasonAdmin, allSessionsEnded, allClients, func(h *scenario) {
 		h.MustAdmin(http.MethodPost, "/logouts", `{"all_users":true}`)
 	}, nil},
-	{"store restored from a backup", storage.ReasonRestore, "xxx xx x xx~ x xx xx x x+", allClients, func(h *scenario) {
+	{"store restored from a backup", storage.ReasonRestore, "xxx xx x xx~ x xx xx x xx+", allClients, func(h *scenario) {
 		if _, err := h.Provider.BeginEpoch(h.t.Context(), "admin", nil); err != nil {
 			h.t.Fatal(err)
 		}
@@ -274,7 +286,7 @@ var causes = []terminationCause{
 	{
 		"session at another provider expires",
 		storage.ReasonUpstreamExpired,
-		"x.x xp x xxx x ++ x+ x ++",
+		"x.x xp x xxx x ++ x+ x +++",
 		sessionClients,
 		func(*scenario) {
 			time.Sleep(upstreamExpiry + 6*time.Second) // and one sweep
@@ -284,7 +296,7 @@ var causes = []terminationCause{
 	{
 		"account of another provider unlinked",
 		storage.ReasonUnlinked,
-		"x.x xp x xx~ x ++ x+ x +x",
+		"x.x xp x xx~ x ++ x+ x ++x",
 		sessionClients,
 		func(h *scenario) {
 			p := h.phone.Get("/account/factors")
@@ -301,7 +313,7 @@ var causes = []terminationCause{
 	{"account page: one app", storage.ReasonClientSignOut, clientSessionEnded, oneClient, func(h *scenario) {
 		h.phone.Submit(h.phone.Get("/account"), "leave", h.mustFindClientSession(h.phone, "atlas"))
 	}, nil},
-	{"consent withdrawn", storage.ReasonConsentWithdrawn, "+++ +p x xx~ x xx ++ + ++", oneClient, func(h *scenario) {
+	{"consent withdrawn", storage.ReasonConsentWithdrawn, "+++ +p x xx~ x xx ++ + +++", oneClient, func(h *scenario) {
 		h.phone.Submit(h.phone.Get("/account/applications"), "withdraw", "atlas")
 	}, nil},
 	{"administrator: a user at one app", storage.ReasonAdmin, clientSessionEnded, oneClient, func(h *scenario) {
@@ -310,16 +322,16 @@ var causes = []terminationCause{
 	{"administrator: one app everywhere", storage.ReasonAdmin, clientSessionEnded, oneClient, func(h *scenario) {
 		h.MustAdmin(http.MethodPost, "/logouts", `{"client":"atlas"}`)
 	}, nil},
-	{"app disabled", storage.ReasonClientDisabled, "+++ xx x xx~ x xx ++ + ++", oneClient, func(h *scenario) {
+	{"app disabled", storage.ReasonClientDisabled, "+++ xx x xx~ x xx ++ + +++", oneClient, func(h *scenario) {
 		h.MustAdmin(http.MethodPost, "/clients/atlas/disable", "")
 	}, nil},
-	{"app removed", storage.ReasonClientRemoved, "+++ xx x xx~ x xx ++ + ++", oneClient, func(h *scenario) {
+	{"app removed", storage.ReasonClientRemoved, "+++ xx x xx~ x xx ++ + +++", oneClient, func(h *scenario) {
 		h.MustAdmin(http.MethodDelete, "/clients/atlas", "")
 	}, nil},
 	{
 		"app may no longer sign users in",
 		storage.ReasonClientChanged,
-		"+++ xx x xx~ x xx ++ + ++",
+		"+++ xx x xx~ x xx ++ + +++",
 		oneClient,
 		func(h *scenario) {
 			h.MustAdmin(
@@ -333,7 +345,7 @@ var causes = []terminationCause{
 	{
 		"user left a group that the app admits",
 		storage.ReasonGroupLeft,
-		"+++ xx x xx~ x xx ++ + ++",
+		"+++ xx x xx~ x xx ++ + +++",
 		oneClient,
 		func(h *scenario) {
 			h.MustAdmin(http.MethodPut, "/groups/staff/members/alice", "")
@@ -346,7 +358,7 @@ var causes = []terminationCause{
 		},
 		nil,
 	},
-	{"app admits fewer groups", storage.ReasonClientChanged, "+++ xx x xx~ x xx ++ + ++", oneClient, func(h *scenario) {
+	{"app admits fewer groups", storage.ReasonClientChanged, "+++ xx x xx~ x xx ++ + +++", oneClient, func(h *scenario) {
 		h.MustAdmin(http.MethodPatch, "/clients/atlas", `{"admit_groups":["staff"]}`)
 	}, nil},
 	{"refresh token used twice", storage.ReasonRefreshReuse, clientSessionEnded, oneClient, func(h *scenario) {
@@ -387,7 +399,7 @@ var causes = []terminationCause{
 			h.Call("atlas", "/revoke", url.Values{"token": {j.RefreshToken}})
 		}
 	}, nil},
-	{"access token revoked by the app", "", "+++ +p + xx~ + ++ ++ + ++", nil, func(h *scenario) {
+	{"access token revoked by the app", "", "+++ +p + xx~ + ++ ++ + +++", nil, func(h *scenario) {
 		for _, j := range []grantedTokens{h.opaqueTokens, h.jwtTokens} {
 			h.Call("atlas", "/revoke", url.Values{"token": {j.AccessToken}})
 		}

@@ -2,14 +2,17 @@ package provider_test
 
 import (
 	"encoding/json"
+	"html"
 	"net/http"
 	"net/url"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
 	"github.com/go-jose/go-jose/v4/jwt"
+	"github.com/pquerna/otp/totp"
 
 	"github.com/curfew-id/curfew/provider"
 	"github.com/curfew-id/curfew/provider/policy"
@@ -32,8 +35,9 @@ type scenario struct {
 	code                                   string        // not redeemed yet
 	login, consent                         string        // pages that were open
 	confirm                                url.Values
-	reset                                  string
-	password                               string // alice's, after the cause
+	reset, enrol                           string
+	enrolling                              *providertest.Browser // opened the enrolment link
+	password                               string                // alice's, after the cause
 }
 
 // grantedTokens is what a client got, and the code for it.
@@ -121,6 +125,7 @@ func mustSetUpScenario(t testing.TB, options signInOptions, configure func(*prov
 	_, h.confirm = h.laptop.Get("/end_session").Form(t)
 	h.code = h.laptop.MustSignIn("alice", "atlas").Get("code")
 	h.reset = h.MustMakeResetLink("alice")
+	h.enrol = h.mustMakeEnrolLink()
 	h.oldLaptop = h.laptop.Copy()
 	for name, missing := range map[string]bool{
 		"tokens":       h.opaqueTokens.RefreshToken == "" || renewed.RefreshToken == "" || !strings.Contains(h.jwtTokens.AccessToken, "."),
@@ -133,6 +138,42 @@ func mustSetUpScenario(t testing.TB, options signInOptions, configure func(*prov
 		}
 	}
 	return h
+}
+
+// mustMakeEnrolLink makes an enrolment link for alice and returns its path.
+func (h *scenario) mustMakeEnrolLink() string {
+	h.t.Helper()
+	var link struct {
+		URL string `json:"url"`
+	}
+	p := h.MustAdmin(http.MethodPost, "/users/alice/enrol-link", "{}")
+	if err := json.Unmarshal([]byte(p.Body), &link); err != nil {
+		h.t.Fatal(err)
+	}
+	return strings.TrimPrefix(link.URL, providertest.Issuer)
+}
+
+// mustOpenEnrolLink opens the enrolment link, gives the password and returns the page that sets up an app.
+func (h *scenario) mustOpenEnrolLink() providertest.Page {
+	h.t.Helper()
+	h.enrolling = h.Browser()
+	return h.enrolling.Submit(h.enrolling.Get(h.enrol), "password", h.password)
+}
+
+var secretOnPage = regexp.MustCompile(`id="secret"><code>([^<]*)</code>`)
+
+// mustReadCode returns the code of the app that the page sets up.
+func (h *scenario) mustReadCode(p providertest.Page) string {
+	h.t.Helper()
+	match := secretOnPage.FindStringSubmatch(p.Body)
+	if match == nil {
+		h.t.Fatalf("got %d without a secret:\n%s", p.Status, p.Body)
+	}
+	code, err := totp.GenerateCode(strings.ReplaceAll(html.UnescapeString(match[1]), " ", ""), time.Now())
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return code
 }
 
 func (h *scenario) mustRedeem(client, code string) grantedTokens {
@@ -204,6 +245,14 @@ var artifacts = []struct {
 	{"sign-out page left open", func(h *scenario) bool {
 		h.confirm.Set("scope", "session")
 		return strings.Contains(h.oldLaptop.Copy().Post("/end_session/confirm", h.confirm).Body, "In this browser, at")
+	}},
+	{"enrolment link", func(h *scenario) bool {
+		b := h.Browser()
+		p := b.Get(h.enrol)
+		if p.Status != http.StatusOK {
+			return false
+		}
+		return b.Submit(p, "password", h.password).Status == http.StatusOK
 	}},
 	{"reset link", func(h *scenario) bool {
 		b := h.Browser()

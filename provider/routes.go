@@ -131,6 +131,14 @@ func (p *Provider) routes() (http.Handler, error) {
 	mux.Handle("POST "+account.PathNotMe, ownForm(accountPages.NotMe))
 	mux.HandleFunc("GET /reset/{link}", page(accountPages.ShowReset))
 	mux.Handle("POST /reset/{link}", ownForm(accountPages.Reset))
+	mux.HandleFunc("GET "+account.PathEnrol+"{link}", page(accountPages.ShowEnrol))
+	mux.Handle("POST "+account.PathEnrol+"{link}", ownForm(accountPages.Enrol))
+	mux.HandleFunc("GET "+account.PathEnrol+"{link}/totp/{interaction}", page(accountPages.ShowLinkTOTP))
+	mux.Handle("POST "+account.PathEnrol+"{link}/totp/{interaction}", ownForm(accountPages.LinkTOTP))
+	if p.passkeys != nil {
+		mux.HandleFunc("GET "+account.PathEnrol+"{link}/passkey/{interaction}", page(accountPages.ShowLinkPasskey))
+		mux.Handle("POST "+account.PathEnrol+"{link}/passkey/{interaction}", ownForm(accountPages.LinkPasskey))
+	}
 	for _, asset := range templates.Assets() {
 		mux.HandleFunc(
 			"GET "+asset.Path,
@@ -251,6 +259,7 @@ func (p *Provider) account(view *logoutview.Handler) *account.Handler {
 		SessionLifetimes: c.Session,
 		TOTP:             p.totp,
 		RecoveryCodes:    p.recovery,
+		APIScopes:        c.APIScopes,
 		Passkeys:         p.passkeys,
 		Upstreams:        p.upstreams,
 		SignReport:       p.signReport,
@@ -270,8 +279,8 @@ func (p *Provider) oauth() *oauth.Server {
 		Now:        c.Now,
 		Log:        c.Log,
 		Policy:     c.Logout,
-		RequiredACR: func(g *storage.Grant, client *storage.Client) string {
-			return authn.UnmetACR(g, c.Authn.Require, client.RequireAuthn)
+		RequiredACR: func(g *storage.Grant, client *storage.Client, user storage.User) string {
+			return authn.UnmetACR(g, append(c.Authn.RequirementsOf(user), client.RequireAuthn)...)
 		},
 	}
 }

@@ -18,6 +18,7 @@ type OneTimeLink struct {
 // The purposes of one-time links.
 const (
 	LinkReset       = "reset"      // sets a password; an administrator made it
+	LinkEnrol       = "enrol"      // sets up a factor; an administrator made it
 	LinkMailedReset = "reset_mail" // sets a password; it was mailed to Address
 	LinkEmail       = "email"      // makes Address the user's address; it was mailed there
 	LinkInvitation  = "invitation" // sets the first password of the user, whose address is Address

@@ -55,22 +55,3 @@ func cutLoopbackPort(uri string) (withoutPort string, ok bool) {
 	}
 	return "", false
 }
-
-// AcceptsResources reports whether the resource parameters of a request (RFC 8707 §2) name exactly the client's
-// audience. Access tokens always have the client's whole audience; Curfew issues none for a part of it.
-func (c *Client) AcceptsResources(resources []string) bool {
-	if len(resources) == 0 {
-		return true
-	}
-	for _, resource := range resources {
-		if !slices.Contains(c.Audience, resource) {
-			return false
-		}
-	}
-	for _, audience := range c.Audience {
-		if !slices.Contains(resources, audience) {
-			return false
-		}
-	}
-	return true
-}

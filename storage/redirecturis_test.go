@@ -42,22 +42,3 @@ func TestOnlyThePortOfANativeLoopbackAddressIsFree(t *testing.T) {
 		}
 	}
 }
-
-func TestResourcesAreTheWholeAudienceOrNone(t *testing.T) {
-	for _, c := range []struct {
-		audience, resources []string
-		want                bool
-	}{
-		{nil, nil, true},
-		{nil, []string{"https://api.example"}, false},
-		{[]string{"https://api.example"}, nil, true},
-		{[]string{"https://api.example"}, []string{"https://api.example"}, true},
-		{[]string{"a", "b"}, []string{"b", "a"}, true},
-		{[]string{"a", "b"}, []string{"a"}, false},
-		{[]string{"a"}, []string{"a", "b"}, false},
-	} {
-		if got := client(Metadata{Audience: c.audience}).AcceptsResources(c.resources); got != c.want {
-			t.Errorf("%q of %q: got %v, want %v", c.resources, c.audience, got, c.want)
-		}
-	}
-}

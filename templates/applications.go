@@ -17,6 +17,7 @@ type AppGrant struct {
 	ID          string // opaque; empty: the administrator allowed the app, so the user cannot withdraw it
 	Application App
 	Scopes      []string
+	APIScopes   Descriptions
 	Claims      []string  // claims that were allowed in addition to the scopes
 	Since       time.Time // when the user allowed it; zero: the user was not asked
 	LastUse     time.Time
@@ -27,9 +28,9 @@ type AppGrant struct {
 // Applications writes "Apps".
 func Applications(w io.Writer, p ApplicationsPage) error { return render(w, p.Page, "applications", p) }
 
-// Items lists the allowed scopes and claims.
-func (a AppGrant) Items() []ConsentItem {
-	return ConsentPage{Scopes: a.Scopes, Claims: a.Claims}.Items()
+// Items lists the allowed scopes and claims. lang is the language of the page.
+func (a AppGrant) Items(lang string) []ConsentItem {
+	return ConsentPage{Page: Page{Lang: lang}, Scopes: a.Scopes, APIScopes: a.APIScopes, Claims: a.Claims}.Items()
 }
 
 // Tab names this page's tab.

@@ -33,6 +33,7 @@ type EnrolTOTPPage struct {
 	Secret       string // the same, to be typed
 	Required     bool   // the user needs it to sign in
 	EndsOthers   bool   // ask whether to end other sessions and background access
+	EndsAll      bool   // say that all sessions and background access of Account end
 	Problem      Problem
 	CancelURL    string // empty: no such link
 	OtherMethods []SignInMethod

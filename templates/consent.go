@@ -1,6 +1,7 @@
 package templates
 
 import (
+	"cmp"
 	"io"
 	"slices"
 	"time"
@@ -13,13 +14,23 @@ type ConsentPage struct {
 	Action          string
 	Interaction     string
 	Application     App
-	AppHash         string    // the form posts it as app: a hash of the name, logo and host that the page shows
-	Scopes          []string  // as requested, in that order
+	AppHash         string   // the form posts it as app: a hash of the name, logo and host that the page shows
+	Scopes          []string // as requested, in that order
+	APIScopes       Descriptions
 	Claims          []string  // requested in the claims parameter (Core §5.5)
 	Allowed         []string  // scopes that the user allowed before; if any, the page says that the app asks for more
 	SessionEnds     time.Time // the absolute end of the session; zero: not shown
 	EachTime        bool      // the user must consent at each sign-in: another program could pose as the app
 	OtherAccountURL string    // shows the sign-in page for another account
+}
+
+// Descriptions are the descriptions of APIs' scopes, by scope and language. The language "" is for all others.
+type Descriptions map[string]map[string]string
+
+// find returns the description in the language, or else the one for all languages, or else the English one.
+func (d Descriptions) find(scope, lang string) string {
+	descriptions := d[scope]
+	return cmp.Or(descriptions[lang], descriptions[""], descriptions[defaultLanguage])
 }
 
 // Consent writes the consent page.
@@ -29,6 +40,7 @@ func Consent(w io.Writer, p ConsentPage) error { return render(w, p.Page, "conse
 type ConsentItem struct {
 	Name          string // the scope or claim
 	Text          string // the key of its text in the catalog; empty if it is no standard scope or claim
+	Description   string // of an API's scope, in the language of the page; empty: none
 	AllowedBefore bool
 }
 
@@ -40,6 +52,7 @@ func (p ConsentPage) Items() []ConsentItem {
 			items = append(items, ConsentItem{
 				Name:          scope,
 				Text:          scopeTexts[scope],
+				Description:   p.APIScopes.find(scope, p.Lang),
 				AllowedBefore: slices.Contains(p.Allowed, scope),
 			})
 		}

@@ -16,7 +16,10 @@ type ErrorPage struct {
 	Contact    string        // for ErrorNotAdmitted: the address to ask; empty: not known
 	RetryAfter time.Duration // when to try again; replaces the advice of the text
 	LinkURL    string        // empty: no link
-	Link       ErrorLink     // the text of the link
+
+	OtherAccountURL string // shows the sign-in page for another account; empty: no link
+
+	Link ErrorLink // the text of the link
 }
 
 // ErrorText names the texts of an error page. The catalog has a heading, a text and advice for each, and for some a

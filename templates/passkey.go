@@ -33,6 +33,7 @@ type EnrolPasskeyPage struct {
 	Name         string // prefilled name of the passkey
 	Required     bool   // the user needs it to sign in
 	EndsOthers   bool   // ask whether to end other sessions and background access
+	EndsAll      bool   // say that all sessions and background access of Account end
 	Problem      Problem
 	CancelURL    string // empty: no such link
 	OtherMethods []SignInMethod

@@ -133,6 +133,9 @@ func signInSamples() []Sample {
 	eachTime.Application = App{Name: "Atlas for desktops", SelfRegistered: true}
 	eachTime.EachTime = true
 
+	api := ask
+	api.Scopes = []string{"openid", "orders.read", "bills"}
+	api.APIScopes = Descriptions{"orders.read": {"en": "See your orders", "de": "Ihre Bestellungen sehen"}}
 	return []Sample{
 		sample("signin", SignIn, first),
 		sample("signin-application", SignIn, forAtlas),
@@ -171,6 +174,7 @@ func signInSamples() []Sample {
 		sample("consent-offline", Consent, offline),
 		sample("consent-bare", Consent, bare),
 		sample("consent-unproven", Consent, eachTime),
+		sample("consent-api", Consent, api),
 	}
 }
 
@@ -660,6 +664,8 @@ func otherSamples() []Sample {
 			Contact: "wiki@example.org",
 			LinkURL: "https://wiki.example/cb?error=access_denied",
 			Link:    LinkApp,
+
+			OtherAccountURL: "/login/other",
 		}),
 		failure("forbidden", ErrorPage{Status: 403}),
 		failure("notfound", ErrorPage{Status: 404, LinkURL: "/account", Link: LinkAccount}),

@@ -92,6 +92,14 @@ func factorSamples() []Sample {
 	}
 	neededPasskey := enrolPasskey
 	neededPasskey.Required, neededPasskey.EndsOthers, neededPasskey.Application = true, false, &plain
+	byLink := enrol
+	byLink.Page.Account = "ada@example.org"
+	byLink.EndsOthers, byLink.EndsAll = false, true
+	byLink.CancelURL = ""
+	passkeyByLink := enrolPasskey
+	passkeyByLink.Page.Account = "ada@example.org"
+	passkeyByLink.EndsOthers, passkeyByLink.EndsAll = false, true
+	passkeyByLink.CancelURL = ""
 	return []Sample{
 		sample("signin-passkey", SignIn, signIn),
 		sample("passkey", PasskeySignIn, passkey),
@@ -103,6 +111,8 @@ func factorSamples() []Sample {
 		sample("code-recovery", Code, recovery),
 		sample("enroltotp", EnrolTOTP, enrol),
 		sample("enroltotp-required", EnrolTOTP, required),
+		sample("enroltotp-link", EnrolTOTP, byLink),
+		sample("enrolpasskey-link", EnrolPasskey, passkeyByLink),
 		sample("recoverycodes", RecoveryCodes, RecoveryCodesPage{
 			Page:        Page{Now: sampleNow},
 			Codes:       []string{"aaaa-bbbb-cccc-dddd", "eeee-ffff-gggg-hhhh"},

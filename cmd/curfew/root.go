@@ -60,6 +60,7 @@ func (p *program) rootCommand() *cobra.Command {
 		p.serveCommand(),
 		p.userCommand(),
 		p.groupCommand(),
+		p.scopeCommand(),
 		p.clientCommand(),
 		p.sessionCommand(),
 		p.logoutCommand(),

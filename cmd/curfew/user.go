@@ -29,6 +29,7 @@ func (p *program) userCommand() *cobra.Command {
 		p.userRemove(),
 		p.userResetLink(),
 		p.userInvite(),
+		p.userEnrolLink(),
 		p.userFactors(),
 	)
 	return cmd
@@ -290,11 +291,41 @@ func (p *program) userRemove() *cobra.Command {
 }
 
 func (p *program) userResetLink() *cobra.Command {
+	cmd := p.userLink(
+		"usable once, until %s; anyone who has it can sign in as %s\n",
+		func(ctx context.Context, c *admin.Client, user string, r admin.ResetLinkRequest) (admin.ResetLink, error) {
+			return c.MakeResetLink(ctx, user, r)
+		},
+	)
+	cmd.Use = "reset-link NAME"
+	cmd.Short = "Make a link, usable once, with which a user sets a new password"
+	return cmd
+}
+
+func (p *program) userEnrolLink() *cobra.Command {
+	cmd := p.userLink(
+		"usable once, until %s; it needs the password of %s, if there is one\n",
+		func(ctx context.Context, c *admin.Client, user string, r admin.ResetLinkRequest) (admin.ResetLink, error) {
+			return c.MakeEnrolLink(ctx, user, r)
+		},
+	)
+	cmd.Use = "enrol-link NAME"
+	cmd.Short = "Make a link, usable once, with which a user who lost every factor sets up a new one"
+	cmd.Long = "Make a link, usable once, with which a user who lost every factor sets up a passkey or an\n" +
+		"authenticator app. A user with a password gives it first. Using the link ends the user's sessions and\n" +
+		"offline access. It leaves other factors: `curfew user factors remove NAME all` removes what was lost."
+	return cmd
+}
+
+// userLink returns a command that makes a link with create. It prints the URL, and a notice with the expiry and the
+// user.
+func (p *program) userLink(
+	notice string,
+	create func(context.Context, *admin.Client, string, admin.ResetLinkRequest) (admin.ResetLink, error),
+) *cobra.Command {
 	var lifetime string
 	cmd := &cobra.Command{
-		Use:   "reset-link NAME",
-		Short: "Make a link, usable once, with which a user sets a new password",
-		Args:  cobra.ExactArgs(1),
+		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			d, err := config.ParseDuration(lifetime)
 			if err != nil {
@@ -302,14 +333,9 @@ func (p *program) userResetLink() *cobra.Command {
 			}
 			request := admin.ResetLinkRequest{Lifetime: int(d / time.Second)}
 			return callAndPrint(cmd.Context(), p, func(ctx context.Context, c *admin.Client) (admin.ResetLink, error) {
-				return c.MakeResetLink(ctx, args[0], request)
+				return create(ctx, c, args[0], request)
 			}, func(l admin.ResetLink) error {
-				fmt.Fprintf(
-					p.stderr,
-					"usable once, until %s; anyone who has it can sign in as %s\n",
-					formatTime(l.Expires),
-					args[0],
-				)
+				fmt.Fprintf(p.stderr, notice, formatTime(l.Expires), args[0])
 				_, err := fmt.Fprintln(p.stdout, l.URL)
 				return err
 			})

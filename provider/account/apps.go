@@ -94,7 +94,9 @@ func (h *Handler) appsPage(w http.ResponseWriter, r *http.Request, v viewer) (te
 	latestUseFirst := func(a, b string) int { return byClient[b].LastUse.Compare(byClient[a].LastUse) }
 	slices.SortFunc(clientIDs, latestUseFirst)
 	for _, client := range clientIDs {
-		page.Applications = append(page.Applications, *byClient[client])
+		app := *byClient[client]
+		app.APIScopes = h.APIScopes.Descriptions(app.Scopes)
+		page.Applications = append(page.Applications, app)
 	}
 	return page, nil
 }

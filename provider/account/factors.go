@@ -180,7 +180,7 @@ func (h *Handler) forgetBrowsers(w http.ResponseWriter, r *http.Request, v viewe
 // checkPolicy returns errFactorNeeded if a user with only these factors and that many linked accounts could not sign in
 // any more: the policy requires another factor, or the user has neither a password nor a passkey nor a linked account.
 func (h *Handler) checkPolicy(v viewer, f storage.Factors, linked int) error {
-	required := authn.RequiredACR(h.Authn.Require)
+	required := authn.RequiredACR(h.Authn.RequirementsOf(v.user)...)
 	hasPasskey := len(f.Passkeys) > 0
 	switch {
 	case v.user.Password == "" && !hasPasskey && linked == 0:

@@ -12,6 +12,7 @@ import (
 	"github.com/pquerna/otp/totp"
 
 	"github.com/curfew-id/curfew/provider"
+	"github.com/curfew-id/curfew/provider/policy"
 	"github.com/curfew-id/curfew/provider/providertest"
 )
 
@@ -31,10 +32,16 @@ func mustSetUpApp(t *testing.T, b *providertest.Browser, page providertest.Page,
 	return b.Submit(page, append([]string{"code", code}, more...)...)
 }
 
+// groupWithMFA is the group whose members need two factors.
+const groupWithMFA = "admins"
+
 func mustStartFactors(t *testing.T, require string, test func(*testing.T, *providertest.Fixture)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		f := providertest.MustStart(t, func(c *provider.Config) { c.Authn.Require = require })
+		f := providertest.MustStart(t, func(c *provider.Config) {
+			c.Authn.Require = require
+			c.Authn.RequireGroups = policy.GroupRequirements{groupWithMFA: "mfa"}
+		})
 		f.MustAddClient("atlas", nil)
 		test(t, f)
 		f.StopWork()
@@ -91,6 +98,30 @@ func TestOldSignInChangesNoFactor(t *testing.T) {
 		factors, err := f.Store.Factors(t.Context(), "sub-alice")
 		if err != nil || factors.TOTP != nil {
 			t.Errorf("got %+v, %v, want no factor", factors, err)
+		}
+	})
+}
+
+// TestLastFactorOfAMemberCannotGoWhileTheGroupNeedsIt.
+func TestLastFactorOfAMemberCannotGoWhileTheGroupNeedsIt(t *testing.T) {
+	mustStartFactors(t, "password", func(t *testing.T, f *providertest.Fixture) {
+		f.MustAdmin(http.MethodPut, "/groups/"+groupWithMFA+"/members/alice", "")
+		b := f.Browser()
+		login := b.Get(providertest.AuthorizeURL("atlas"))
+		mustSetUpApp(t, b, b.Submit(login, "username", "alice", "password", providertest.Password))
+		remove := func() {
+			_, form := b.Get("/account/factors").Form(t)
+			form.Set("remove", "totp")
+			b.Post("/account/factors", form)
+		}
+		remove()
+		if factors, err := f.Store.Factors(t.Context(), "sub-alice"); err != nil || factors.TOTP == nil {
+			t.Errorf("got %+v, %v of a member, want the app kept", factors, err)
+		}
+		f.MustAdmin(http.MethodDelete, "/groups/"+groupWithMFA+"/members/alice", "")
+		remove()
+		if factors, err := f.Store.Factors(t.Context(), "sub-alice"); err != nil || factors.TOTP != nil {
+			t.Errorf("got %+v, %v after the user left the group, want the app removed", factors, err)
 		}
 	})
 }

@@ -283,9 +283,14 @@ func TestRequestsForMailKeepTheLinkOfTheAdministrator(t *testing.T) {
 
 // TestMailAloneNeverSignsIn where the policy demands more, or where the user has no password to lose.
 func TestMailAloneNeverSignsIn(t *testing.T) {
-	for _, require := range []string{"mfa", "passkey", "password"} {
+	for _, require := range []string{"mfa", "passkey", "password", "group"} {
 		t.Run(require, func(t *testing.T) {
 			requires := func(c *provider.Config) { c.Authn = policy.Authn{Require: require} }
+			if require == "group" {
+				requires = func(c *provider.Config) {
+					c.Authn.RequireGroups = policy.GroupRequirements{"admins": "mfa"}
+				}
+			}
 			testMail(t, requires, func(t *testing.T, f *providertest.Fixture, box *mailbox) {
 				if require == "password" { // alice signs in by other means
 					u, err := f.Store.User(t.Context(), "sub-alice")
@@ -296,6 +301,9 @@ func TestMailAloneNeverSignsIn(t *testing.T) {
 					if err := f.Store.PutUser(t.Context(), u); err != nil {
 						t.Fatal(err)
 					}
+				}
+				if require == "group" {
+					f.MustAdmin(http.MethodPut, "/groups/admins/members/alice", "")
 				}
 				mustForget(t, f, "alice")
 				got := box.received()

@@ -63,6 +63,7 @@ type Handler struct {
 	SessionLifetimes policy.Session
 	TOTP             *authn.TOTP
 	RecoveryCodes    *authn.RecoveryCodes
+	APIScopes        storage.APIScopes
 	Passkeys         *authn.Passkeys // nil: the issuer's host cannot have passkeys
 
 	// RedirectToSignIn redirects to the sign-in page. After the sign-in, the browser goes to path.
@@ -96,17 +97,19 @@ func (h *Handler) requireViewer(w http.ResponseWriter, r *http.Request) (v viewe
 	if err != nil {
 		return viewer{}, false, err
 	}
-	required := authn.RequiredACR(h.Authn.Require)
+	var user storage.User
+	if signedIn {
+		if user, err = h.Store.User(r.Context(), session.Subject); err != nil {
+			return viewer{}, false, err
+		}
+	}
+	required := authn.RequiredACR(h.Authn.RequirementsOf(user)...)
 	if !signedIn || !authn.MeetsPolicy(session.ACR, session.AMR, required) {
 		returnPath := "/account"
 		if r.Method == http.MethodGet {
 			returnPath = r.URL.EscapedPath()
 		}
 		return viewer{}, false, h.RedirectToSignIn(w, r, returnPath)
-	}
-	user, err := h.Store.User(r.Context(), session.Subject)
-	if err != nil {
-		return viewer{}, false, err
 	}
 	return viewer{session, user}, true, nil
 }

@@ -165,7 +165,7 @@ func mayResetByMail(user storage.User, factors storage.Factors, p policy.Authn) 
 	if user.Password == "" {
 		return false
 	}
-	switch authn.RequiredACR(p.Require) {
+	switch authn.RequiredACR(p.RequirementsOf(user)...) {
 	case authn.ACRPasskey:
 		return len(factors.Passkeys) > 0
 	case authn.ACRMultiFactor:

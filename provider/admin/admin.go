@@ -131,7 +131,9 @@ type Config struct {
 	Notices        *mail.Notices // nil: Curfew sends no mail
 	SignUp         policy.SignUp
 	ResetURL       func(secret string) string // the URL of a password reset link with this secret
+	EnrolURL       func(secret string) string // the URL of an enrolment link
 
+	APIScopes       storage.APIScopes
 	MaxTrustHorizon time.Duration // 0: no limit
 	Lifetimes       logout.Lifetimes
 

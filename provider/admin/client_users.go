@@ -5,6 +5,8 @@ import (
 	"iter"
 	"net/http"
 	"net/url"
+
+	"github.com/curfew-id/curfew/storage"
 )
 
 // AddUser calls POST /users. members are claims of Core §5.1, password, and sub to import an existing subject.
@@ -56,6 +58,11 @@ func (c *Client) Invite(ctx context.Context, request InvitationRequest) (Invitat
 	return call[Invitation](ctx, c, http.MethodPost, "/invitations", nil, request)
 }
 
+// MakeEnrolLink calls POST /users/{user}/enrol-link.
+func (c *Client) MakeEnrolLink(ctx context.Context, user string, request ResetLinkRequest) (ResetLink, error) {
+	return call[ResetLink](ctx, c, http.MethodPost, joinPath("users", user, "enrol-link"), nil, request)
+}
+
 // MakeResetLink calls POST /users/{user}/reset-link.
 func (c *Client) MakeResetLink(ctx context.Context, user string, request ResetLinkRequest) (ResetLink, error) {
 	return call[ResetLink](ctx, c, http.MethodPost, joinPath("users", user, "reset-link"), nil, request)
@@ -75,6 +82,12 @@ func (c *Client) RemoveFactor(ctx context.Context, user, factor string) (Termina
 func (c *Client) Groups(ctx context.Context) ([]Group, error) {
 	list, err := call[GroupList](ctx, c, http.MethodGet, "/groups", nil, nil)
 	return list.Groups, err
+}
+
+// Scopes calls GET /scopes.
+func (c *Client) Scopes(ctx context.Context) ([]storage.APIScope, error) {
+	list, err := call[ScopeList](ctx, c, http.MethodGet, "/scopes", nil, nil)
+	return list.Scopes, err
 }
 
 // JoinGroup calls PUT /groups/{group}/members/{user}.

@@ -252,6 +252,8 @@ func TestSchemasHaveTheMembersOfTheTypes(t *testing.T) {
 		"ClaimRule":                 {value: storage.ClaimRule{}},
 		"Group":                     {value: Group{}},
 		"GroupList":                 {value: GroupList{}},
+		"ScopeList":                 {value: ScopeList{}},
+		"APIScope":                  {value: storage.APIScope{}},
 		"ResetLink":                 {value: ResetLink{}},
 		"ClientInput":               {value: storage.Metadata{}, more: []string{"client_secret"}},
 		"ClientRecord":              {value: ClientRecord{}},

@@ -27,6 +27,7 @@ func (a *api) routes() []route {
 		{"POST", "/users/{user}/disable", withoutBody(a.disableUser)},
 		{"POST", "/users/{user}/enable", withoutBody(a.enableUser)},
 		{"POST", "/users/{user}/reset-link", a.makeResetLink},
+		{"POST", "/users/{user}/enrol-link", a.makeEnrolLink},
 		{"GET", "/users/{user}/factors", a.listFactors},
 		{"DELETE", "/users/{user}/factors/{factor}", withoutBody(a.removeFactor)},
 		{"POST", "/invitations", a.invite},
@@ -34,6 +35,8 @@ func (a *api) routes() []route {
 		{"GET", "/groups", a.listGroups},
 		{"PUT", "/groups/{group}/members/{user}", withoutBody(a.joinGroup)},
 		{"DELETE", "/groups/{group}/members/{user}", withoutBody(a.leaveGroup)},
+
+		{"GET", "/scopes", a.listScopes},
 
 		{"POST", "/clients", a.addClient},
 		{"GET", "/clients", a.listClients},

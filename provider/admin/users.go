@@ -42,13 +42,13 @@ type PasswordChange struct {
 	KeepOffline   bool   `json:"keep_offline,omitempty"`   // offline access stays; by default it ends too
 }
 
-// ResetLink is a one-time link with which the user sets a new password. Curfew stores only its hash.
+// ResetLink is a one-time link with which the user sets a new password or a new factor. Curfew stores only its hash.
 type ResetLink struct {
 	URL     string    `json:"url"`
 	Expires time.Time `json:"expires"`
 }
 
-// ResetLinkRequest asks for a reset link.
+// ResetLinkRequest asks for a reset link or an enrolment link.
 type ResetLinkRequest struct {
 	Lifetime int `json:"lifetime,omitempty"` // in seconds; 0: one hour
 }
@@ -357,6 +357,21 @@ func (a *api) removeUser(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (a *api) makeResetLink(w http.ResponseWriter, r *http.Request) error {
+	return a.makeLink(w, r, storage.LinkReset, "user.reset_link", a.ResetURL)
+}
+
+// makeEnrolLink makes a one-time link with which a user who lost every factor sets up a new one.
+func (a *api) makeEnrolLink(w http.ResponseWriter, r *http.Request) error {
+	return a.makeLink(w, r, storage.LinkEnrol, "user.enrol_link", a.EnrolURL)
+}
+
+// makeLink makes a one-time link for a purpose. An older one of the same purpose and user stops working.
+func (a *api) makeLink(
+	w http.ResponseWriter,
+	r *http.Request,
+	purpose, eventKind string,
+	linkURL func(secret string) string,
+) error {
 	var request ResetLinkRequest
 	if err := readBody(w, r, &request); err != nil {
 		return err
@@ -383,16 +398,16 @@ func (a *api) makeResetLink(w http.ResponseWriter, r *http.Request) error {
 	secret := keys.Random()
 	link := storage.OneTimeLink{
 		Hash:    storage.HashOf(secret),
-		Purpose: storage.LinkReset,
+		Purpose: purpose,
 		Subject: u.Subject,
 		Created: now,
 		Expires: now.Add(lifetime),
 	}
-	event := a.auditEventFor(ctx, "user.reset_link", u.Subject, "")
+	event := a.auditEventFor(ctx, eventKind, u.Subject, "")
 	if err := a.Store.PutOneTimeLink(ctx, link, event); err != nil {
 		return err
 	}
-	return writeJSON(w, http.StatusCreated, ResetLink{URL: a.ResetURL(secret), Expires: link.Expires})
+	return writeJSON(w, http.StatusCreated, ResetLink{URL: linkURL(secret), Expires: link.Expires})
 }
 
 // auditEventFor returns the audit event of a change to a user or a client.

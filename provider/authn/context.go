@@ -31,13 +31,13 @@ const (
 // ACRValues returns the authentication context classes that a client can ask for (Core §2, acr), weakest first.
 func ACRValues() []string { return []string{ACRPassword, ACRMultiFactor, ACRPasskey} }
 
-// RequiredACR returns the acr for a value of the setting authn.require. An empty acr means any.
-func RequiredACR(setting string) string {
-	switch setting {
-	case "mfa":
-		return ACRMultiFactor
-	case "passkey":
+// RequiredACR returns the acr for the strongest of these values of the setting authn.require. An empty acr means any.
+func RequiredACR(settings ...string) string {
+	switch {
+	case slices.Contains(settings, "passkey"):
 		return ACRPasskey
+	case slices.Contains(settings, "mfa"):
+		return ACRMultiFactor
 	}
 	return ""
 }
@@ -72,10 +72,7 @@ func MeetsPolicy(acr string, amr []string, required string) bool {
 // It returns "" if the user's authentication for the grant meets it. The acr of a grant may be weaker than the one that
 // its amr allow, because the client may ask for a weaker one.
 func UnmetACR(g *storage.Grant, settings ...string) string {
-	required := ""
-	for _, setting := range settings {
-		required = Stronger(required, RequiredACR(setting))
-	}
+	required := RequiredACR(settings...)
 	if MeetsPolicy(g.ACR, g.AMR, required) || Meets(acrOf(g.AMR), required) {
 		return ""
 	}

@@ -31,9 +31,39 @@ func (s *Server) lookupToken(ctx context.Context, text string) (activeToken, err
 	if !active.client.MayUseAccessToken(active.grant) {
 		return active, fmt.Errorf("use token: %w", storage.ErrNotFound)
 	}
-	active.token.Scope = active.client.AllowedScope(active.token.Scope)
-	active.token.Audience = s.Minter.AllowedAudience(active.client, active.token.Audience)
+	if active.token.Scope, err = s.allowedScope(ctx, active.client, active.grant, active.token.Scope); err != nil {
+		return active, err
+	}
+	active.token.Audience = s.Minter.AllowedAudience(active.client, active.token.Scope, active.token.Audience)
 	return active, nil
+}
+
+// allowedScope returns the values of scope that the client and the grant's user may still have. The zero grant stands
+// for client_credentials tokens, which have no user.
+func (s *Server) allowedScope(
+	ctx context.Context,
+	c *storage.Client,
+	g storage.Grant,
+	scope []string,
+) ([]string, error) {
+	return s.allowedToUser(ctx, g.Subject, s.Minter.APIScopes.Allowed(c, scope))
+}
+
+// allowedToUser returns the values of scope that the user may still grant. It reads the user only if a group decides.
+// An empty subject stands for no user.
+func (s *Server) allowedToUser(ctx context.Context, subject string, scope []string) ([]string, error) {
+	if !s.Minter.APIScopes.NeedUser(scope) {
+		return scope, nil
+	}
+	var user storage.User
+	if subject != "" {
+		var err error
+		user, err = s.Store.User(ctx, subject)
+		if err != nil && !errors.Is(err, storage.ErrNotFound) {
+			return nil, err
+		}
+	}
+	return s.Minter.APIScopes.AllowedToUser(user, scope), nil
 }
 
 // lookupIssuedToken returns an active access token with all scopes and audiences that it was issued with. It does not

@@ -139,7 +139,7 @@ func basicHeader(c credentials) string {
 }
 
 // verifyClient authenticates the client of a token or revocation request. For a token request it also checks
-// grant_type and resource.
+// grant_type.
 func (s *Server) verifyClient(
 	ctx context.Context,
 	path string,
@@ -157,11 +157,6 @@ func (s *Server) verifyClient(
 	}
 	if grantType == "client_credentials" && c.IsPublic() { // RFC 6749 §4.4: for confidential clients only
 		return nil, invalidClient("client_credentials needs client authentication")
-	}
-	if !c.AcceptsResources(form["resource"]) { // RFC 8707 §2
-		description := "access tokens of this client are for its registered audience: " +
-			"name exactly that, or no resource"
-		return nil, newError(http.StatusBadRequest, "invalid_target", description).About("resource")
 	}
 	return c, nil
 }

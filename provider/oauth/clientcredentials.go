@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -11,17 +12,21 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// issueClientToken issues an access token for the client itself (RFC 6749 §4.4). sequence is the store's sequence, read
-// before the client. An opaque token is stored, a JWT is not.
+// issueClientToken issues an access token for the client itself (RFC 6749 §4.4). sequence is the store's sequence,
+// read before the client. An opaque token is stored, a JWT is not.
 func (s *Server) issueClientToken(
 	ctx context.Context,
 	c *storage.Client,
 	sequence storage.Sequence,
-	requestedScope string,
+	form url.Values,
 ) (response tokens.Response, err error) {
-	scope, ok := clientCredentialsScope(c, strings.Fields(requestedScope))
+	allowed := s.Minter.APIScopes.OfClient(c)
+	scope, ok := clientCredentialsScope(allowed, strings.Fields(form.Get("scope")))
 	if !ok {
-		return response, invalidScope("scope has a scope that is not registered for the client, or one about a user")
+		return response, invalidScope("scope has a scope that the client may not have for itself, or one about a user")
+	}
+	if scope, ok = s.Minter.APIScopes.Narrow(c, scope, form["resource"]); !ok {
+		return response, tokens.ErrResourceNotGranted
 	}
 	// sub is the client_id, so the client_id must not also be the subject of a user (RFC 9068 §5).
 	_, err = s.Store.User(ctx, c.ClientID)
@@ -43,15 +48,13 @@ func (s *Server) issueClientToken(
 }
 
 // clientCredentialsScope returns the scope of a token for the client itself: the requested scopes, or by default all
-// registered scopes that are not about a user. ok is false if it contains another scope.
-func clientCredentialsScope(c *storage.Client, requested []string) (scope []string, ok bool) {
-	isAboutUser := func(scope string) bool { return slices.Contains(tokens.Scopes(), scope) }
-	registered := slices.DeleteFunc(strings.Fields(c.Scope), isAboutUser)
+// allowed ones. ok is false if a requested scope is not allowed.
+func clientCredentialsScope(allowed, requested []string) (scope []string, ok bool) {
 	if len(requested) == 0 {
-		return registered, true
+		return allowed, true
 	}
 	for _, s := range requested {
-		if !slices.Contains(registered, s) {
+		if !slices.Contains(allowed, s) {
 			return nil, false
 		}
 	}

@@ -20,6 +20,7 @@ func (s *Server) exchangeCode(
 	ctx context.Context,
 	c *storage.Client,
 	r *oidc.AccessTokenRequest,
+	resources []string,
 ) (response tokens.Response, err error) {
 	now := s.Now()
 	code, err := s.Minter.OpenCode(r.Code)
@@ -38,7 +39,13 @@ func (s *Server) exchangeCode(
 	if err := checkVerifier(code.CodeChallenge, r.CodeVerifier); err != nil {
 		return response, err
 	}
+	if code.Scope, err = s.allowedToUser(ctx, code.Subject, code.Scope); err != nil {
+		return response, err
+	}
 	exchange := s.Minter.NewExchange(c, code, now)
+	if err := exchange.LimitTo(resources); err != nil {
+		return response, err
+	}
 	result, err := s.Store.Redeem(ctx, code.Record(), now, exchange.Issue)
 	if err != nil {
 		return response, err

@@ -13,8 +13,8 @@ import (
 	"github.com/curfew-id/curfew/provider/web"
 )
 
-// This file writes errors as responses to programs (RFC 6749 §5.2, RFC 6750 §3.1). Package web chooses the response to
-// an error. Descriptions are fixed texts, so that they contain nothing from the request and nothing internal.
+// This file writes errors as responses to programs (RFC 6749 §5.2, RFC 6750 §3.1). Package web chooses the response
+// to an error. Descriptions are fixed texts, so that they contain nothing from the request and nothing internal.
 
 func newError(status int, code, description string) web.OAuthError {
 	return web.OAuthError{Status: status, Code: code, Description: description}
@@ -46,6 +46,10 @@ func invalidToken() web.OAuthError {
 func errorFrom(err error) web.OAuthError {
 	if errors.Is(err, tokens.ErrScopeNotGranted) {
 		return invalidScope("scope is more than what was granted")
+	}
+	if errors.Is(err, tokens.ErrResourceNotGranted) { // RFC 8707 §2
+		description := "resource must name exactly the audience of the client and of the APIs whose scopes are granted"
+		return newError(http.StatusBadRequest, "invalid_target", description).About("resource")
 	}
 	return web.TokenErrorFrom(err)
 }

@@ -87,6 +87,17 @@ func TestClaimRulesSayWhichClaimsGoWhere(t *testing.T) {
 		!strings.Contains(got.body, `"groups":["admins","staff"]`) {
 		t.Errorf("got userinfo %s", got.body)
 	}
+	// A resource server learns the claims of an opaque token by introspection, and those of a JWT there too.
+	g.mustClient("opaque", func(c *storage.Client) {
+		c.AccessTokenClaims = storage.ClaimRules{"groups": {}, "tenant": {Value: "acme"}, "mail": {From: "email"}}
+	})
+	_, opaque := g.mustTokens("opaque", "openid groups")
+	for client, token := range map[string]string{"opaque": opaque.text("access_token"), "app": a.text("access_token")} {
+		if got := g.mustActive(client, token, true).body; !strings.Contains(got, `"groups":["admins","staff"]`) ||
+			!strings.Contains(got, `"active":true`) || strings.Contains(got, `"mail"`) {
+			t.Errorf("%s: got introspection %s, want the claims of access tokens", client, got)
+		}
+	}
 	_, lean := g.mustTokens("app", "openid")
 	if claims := g.claims(lean.text("access_token")); claims["groups"] != nil {
 		t.Errorf("got groups without the scope: %v", claims)

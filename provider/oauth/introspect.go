@@ -2,7 +2,9 @@ package oauth
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -29,6 +31,22 @@ type introspectionResponse struct {
 	AuthTime  int64           `json:"auth_time,omitempty"`
 	ACR       string          `json:"acr,omitempty"`
 	AMR       []string        `json:"amr,omitempty"`
+
+	userClaims map[string]any // of the client's access_token_claims; the members above win
+}
+
+// MarshalJSON adds the claims about the user.
+func (r introspectionResponse) MarshalJSON() ([]byte, error) {
+	type members introspectionResponse // without this method
+	raw, err := json.Marshal(members(r))
+	if err != nil || len(r.userClaims) == 0 {
+		return raw, err
+	}
+	all := maps.Clone(r.userClaims)
+	if err := json.Unmarshal(raw, &all); err != nil { // replaces only the members in raw
+		return nil, err
+	}
+	return json.Marshal(all)
 }
 
 // introspect describes a token to the client that it was issued to, and to the clients in that client's metadata
@@ -84,8 +102,24 @@ func (s *Server) introspectAccess(
 	}
 	if active.token.Grant != "" {
 		s.addAuthentication(&response, active.client, active.grant)
+		if response.userClaims, err = s.accessTokenClaims(ctx, active); err != nil {
+			return introspectionResponse{}, err
+		}
 	}
 	return response, nil
+}
+
+// accessTokenClaims returns the claims about the user of the client's access_token_claims. It reads the user only if
+// there are any.
+func (s *Server) accessTokenClaims(ctx context.Context, active activeToken) (map[string]any, error) {
+	if len(active.client.AccessTokenClaims) == 0 {
+		return nil, nil
+	}
+	user, err := s.Store.User(ctx, active.grant.Subject)
+	if err != nil {
+		return nil, err
+	}
+	return tokens.AccessTokenClaims(&user, active.client, active.token.Scope), nil
 }
 
 // introspectRefresh describes a refresh token to the client that owns it. For every other caller, also for a resource
@@ -103,9 +137,13 @@ func (s *Server) introspectRefresh(
 	if !isCurrent || !isOwner || !caller.MayRefresh(g) {
 		return introspectionResponse{}, nil
 	}
+	scope, err := s.allowedScope(ctx, caller, g, g.Scope)
+	if err != nil {
+		return introspectionResponse{}, err
+	}
 	response := introspectionResponse{
 		Active: true,
-		Scope:  strings.Join(caller.AllowedScope(g.Scope), " "),
+		Scope:  strings.Join(scope, " "),
 		Client: g.Client,
 		Issuer: s.Issuer,
 	}

@@ -27,7 +27,7 @@ func (s *Server) VerifyClient(ctx context.Context, r *op.Request[op.ClientCreden
 
 // CodeExchange handles grant_type authorization_code.
 func (s *Server) CodeExchange(ctx context.Context, r *op.ClientRequest[oidc.AccessTokenRequest]) (*op.Response, error) {
-	response, err := s.exchangeCode(ctx, r.Client.(opClient).record, r.Data)
+	response, err := s.exchangeCode(ctx, r.Client.(opClient).record, r.Data, r.Form["resource"])
 	return newTokenResponse(ctx, response, err)
 }
 
@@ -36,7 +36,7 @@ func (s *Server) RefreshToken(
 	ctx context.Context,
 	r *op.ClientRequest[oidc.RefreshTokenRequest],
 ) (*op.Response, error) {
-	response, err := s.refresh(ctx, r.Client.(opClient).record, r.Data.RefreshToken, r.Form.Get("scope"))
+	response, err := s.refresh(ctx, r.Client.(opClient).record, r.Data.RefreshToken, r.Form)
 	return newTokenResponse(ctx, response, err)
 }
 
@@ -46,7 +46,7 @@ func (s *Server) ClientCredentialsExchange(
 	r *op.ClientRequest[oidc.ClientCredentialsRequest],
 ) (*op.Response, error) {
 	c := r.Client.(opClient)
-	response, err := s.issueClientToken(ctx, c.record, c.sequence, r.Form.Get("scope"))
+	response, err := s.issueClientToken(ctx, c.record, c.sequence, r.Form)
 	return newTokenResponse(ctx, response, err)
 }
 

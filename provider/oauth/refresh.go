@@ -2,6 +2,8 @@ package oauth
 
 import (
 	"context"
+	"errors"
+	"net/url"
 	"strings"
 	"time"
 
@@ -14,13 +16,18 @@ import (
 func (s *Server) refresh(
 	ctx context.Context,
 	c *storage.Client,
-	token, scope string,
+	token string,
+	form url.Values,
 ) (response tokens.Response, err error) {
 	if !looksLikeToken(token, tokens.RefreshPrefix) {
 		return response, invalidGrant("the refresh token was not issued by this provider").About("refresh_token")
 	}
 	now := s.Now()
-	refresh := s.Minter.NewRefresh(c, token, strings.Fields(scope), now)
+	refresh := s.Minter.NewRefresh(c, token, strings.Fields(form.Get("scope")), now)
+	refresh.Resources = form["resource"]
+	if refresh.User, err = s.userOfRefreshToken(ctx, token, now); err != nil {
+		return response, err
+	}
 	request := storage.RefreshRequest{
 		Token:    storage.HashOf(token),
 		NewToken: storage.HashOf(refresh.NewToken()),
@@ -44,6 +51,21 @@ func (s *Server) refresh(
 		return response, err
 	}
 	return refresh.Respond(result, user)
+}
+
+// userOfRefreshToken returns the user of a refresh token if a group decides about its scope, else the zero User.
+func (s *Server) userOfRefreshToken(ctx context.Context, token string, now time.Time) (storage.User, error) {
+	if !s.Minter.APIScopes.HaveGroups() {
+		return storage.User{}, nil
+	}
+	g, _, err := s.Store.GrantByRefresh(ctx, storage.HashOf(token), now)
+	if errors.Is(err, storage.ErrNotFound) {
+		return storage.User{}, nil // the refresh is refused
+	}
+	if err != nil || !s.Minter.APIScopes.NeedUser(g.Scope) {
+		return storage.User{}, err
+	}
+	return s.Store.User(ctx, g.Subject)
 }
 
 // isLateRetry reports whether the reuse of a refresh token looks like a delayed retry, for example by a third browser

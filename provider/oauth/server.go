@@ -55,7 +55,7 @@ type Server struct {
 
 	// RequiredACR returns the authentication context class that the operator demands of the grant's user and that the
 	// grant does not meet; empty: it meets all. nil: none is demanded.
-	RequiredACR func(g *storage.Grant, c *storage.Client) string
+	RequiredACR func(g *storage.Grant, c *storage.Client, user storage.User) string
 }
 
 var _ op.Server = (*Server)(nil)

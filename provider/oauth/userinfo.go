@@ -28,10 +28,6 @@ func (s *Server) serveUserInfo(w http.ResponseWriter, r *http.Request) {
 		s.refuseBearer(w, r, err)
 		return
 	}
-	if acr := s.requiredACR(active); acr != "" {
-		s.challengeForACR(w, r, acr)
-		return
-	}
 	user, err := s.Store.User(r.Context(), active.grant.Subject)
 	if errors.Is(err, storage.ErrNotFound) {
 		err = invalidToken()
@@ -42,6 +38,10 @@ func (s *Server) serveUserInfo(w http.ResponseWriter, r *http.Request) {
 	}
 	if user.Disabled {
 		s.refuseBearer(w, r, invalidToken())
+		return
+	}
+	if acr := s.requiredACR(active, user); acr != "" {
+		s.challengeForACR(w, r, acr)
 		return
 	}
 	claims := tokens.UserInfoClaims(&user, active.client, active.token.Scope, active.grant.Claims)
@@ -68,15 +68,15 @@ func (s *Server) lookupOpenIDToken(ctx context.Context, token string) (activeTok
 
 // requiredACR returns the acr that the token's authentication must have and does not have, or "" if it is strong
 // enough.
-func (s *Server) requiredACR(active activeToken) string {
+func (s *Server) requiredACR(active activeToken, user storage.User) string {
 	if s.RequiredACR == nil {
 		return ""
 	}
-	return s.RequiredACR(&active.grant, active.client)
+	return s.RequiredACR(&active.grant, active.client, user)
 }
 
 // challengeForACR asks the client for a stronger sign-in of the user (RFC 9470 §3): the operator has raised the
-// requirement of the client or the deployment since the token was issued.
+// requirement of the client, a group or the deployment since the token was issued.
 func (s *Server) challengeForACR(w http.ResponseWriter, r *http.Request, acr string) {
 	e := newError(
 		http.StatusUnauthorized,

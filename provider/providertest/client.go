@@ -14,6 +14,7 @@ type TokenResponse struct {
 	AccessToken  string `json:"access_token"`
 	RefreshToken string `json:"refresh_token"`
 	IDToken      string `json:"id_token"`
+	Scope        string `json:"scope"`
 	Error        string `json:"error"`
 	Status       int    `json:"-"`
 }

@@ -17,7 +17,9 @@ type Clients interface {
 // checkAudience checks that JWT access tokens get an audience. The client itself must not be an audience: a relying
 // party that does not check typ would accept such a token as an ID token.
 func (c *validation) checkAudience(m *storage.Metadata) {
-	if m.AccessTokenFormat == "jwt" && len(m.Audience) == 0 {
+	client := storage.Client{Metadata: *m}
+	hasAPI := len(c.policy.APIScopes.Allowed(&client, c.policy.APIScopes.Names())) > 0
+	if m.AccessTokenFormat == "jwt" && len(m.Audience) == 0 && !hasAPI {
 		c.addProblem(
 			"audience",
 			"is missing; with access_token_format jwt an operator names the APIs that the tokens are for",
@@ -55,6 +57,12 @@ func (r *Registrar) checkAudienceOfOthers(ctx context.Context, m *storage.Metada
 	}
 	if !isNew {
 		return c.problems, nil
+	}
+	if r.Policy.APIScopes.HasAudience(m.ClientID) {
+		c.addProblem(
+			"client_id",
+			"is the audience of an API, whose access tokens this client could take for ID tokens",
+		)
 	}
 	page := storage.Page{Limit: listPage}
 	for {

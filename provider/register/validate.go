@@ -25,6 +25,8 @@ type Policy struct {
 	MaxTrustHorizon time.Duration
 	// Lifetimes are the deployment's lifetimes, on which the trust horizon depends.
 	Lifetimes logout.Lifetimes
+	// APIScopes are the scopes of APIs that the operator declared.
+	APIScopes storage.APIScopes
 	// MaxSelfRegisteredBytes is the maximum size of the metadata of a client that registers itself, in bytes of JSON.
 	// 0: no limit.
 	MaxSelfRegisteredBytes int

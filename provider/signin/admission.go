@@ -13,8 +13,12 @@ func notAdmitted() error {
 }
 
 // notAdmittedPage returns the page for a user whom the client does not admit. The page shows a contact of the client,
-// if it has one, and a link that returns to the client with the error response.
-func (h *Handler) notAdmittedPage(req *authRequest) error {
+// if it has one, a link to sign in with another account, and a link that returns to the client with the error response.
+func (h *Handler) notAdmittedPage(w http.ResponseWriter, r *http.Request, req *authRequest) error {
+	otherAccountURL, err := h.otherAccountURL(w, r, req)
+	if err != nil {
+		return h.answerError(w, r, req, err)
+	}
 	client := req.clientRecord
 	refusal := web.AuthorizationErrorFrom(notAdmitted())
 	page := web.PageError{
@@ -23,6 +27,8 @@ func (h *Handler) notAdmittedPage(req *authRequest) error {
 		Value:   h.Site.App(client, req.RedirectURI).Name,
 		Reason:  refusal.Code + ": " + refusal.Description,
 		Subject: web.Subject{Client: client.ClientID},
+
+		OtherAccountURL: otherAccountURL,
 	}
 	if len(client.Contacts) > 0 {
 		page.Contact = client.Contacts[0]

@@ -1,7 +1,9 @@
 package signin_test
 
 import (
+	"html"
 	"net/http"
+	"regexp"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -27,6 +29,23 @@ func TestClientAdmitsOnlyItsGroups(t *testing.T) {
 			!strings.Contains(p.Body, "wiki@example.org") || !strings.Contains(p.Body, "error=access_denied") {
 			t.Errorf("got %d %s, want a page that names the app, the contact and the way back", p.Status, p.Body)
 		}
+		// Somebody else at this browser is in the group.
+		o.MustAddUser("bob")
+		o.MustAdmin(http.MethodPut, "/groups/staff/members/bob", "")
+		other := regexp.MustCompile(`id="other-account" href="([^"]*)"`).FindStringSubmatch(p.Body)
+		if other == nil {
+			t.Fatalf("got %s, want a link to sign in with another account", p.Body)
+		}
+		guest := b.Copy()
+		page := guest.Get(html.UnescapeString(other[1]))
+		p = guest.Submit(page, "username", "bob", "password", providertest.Password)
+		if p.ResponseParams(t).Get("code") == "" {
+			t.Errorf("got %d %s, want a code for the other account", p.Status, p.Body)
+		}
+		o.MustAdmin(http.MethodDelete, "/groups/staff/members/bob", "")
+		b = o.Browser() // the sign-in of the other account ended the session
+		b.MustSignIn("alice", "atlas")
+
 		answer := b.MustPromptNone("wiki")
 		if answer.Get("error") != "access_denied" || answer.Get("code") != "" {
 			t.Errorf("got %v for prompt=none, want access_denied", answer)

@@ -29,6 +29,7 @@ func (h *Handler) ShowConsent(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	scope := h.Minter.APIScopes.AllowedToUser(user, req.Scope)
 	app := h.Site.App(req.clientRecord, req.RedirectURI)
 	page := templates.ConsentPage{
 		Page:            h.Site.Page(r),
@@ -36,7 +37,8 @@ func (h *Handler) ShowConsent(w http.ResponseWriter, r *http.Request) error {
 		Interaction:     r.PathValue("interaction"),
 		Application:     *app,
 		AppHash:         appHash(app),
-		Scopes:          req.Scope,
+		Scopes:          scope,
+		APIScopes:       h.Minter.APIScopes.Descriptions(scope),
 		Claims:          tokens.OutOfScopeClaims(req.Claims, req.Scope),
 		Allowed:         consent.Scope,
 		SessionEnds:     session.Expires,
@@ -72,6 +74,14 @@ func (h *Handler) Consent(w http.ResponseWriter, r *http.Request) error {
 	if err != nil && !errors.Is(err, storage.ErrNotFound) {
 		return h.answerError(w, r, req, err)
 	}
+	scope := req.Scope
+	if h.Minter.APIScopes.NeedUser(scope) { // the page showed only what the user may grant
+		user, err := h.Store.User(r.Context(), session.Subject)
+		if err != nil {
+			return h.answerError(w, r, req, err)
+		}
+		scope = h.Minter.APIScopes.AllowedToUser(user, scope)
+	}
 	appChanged := earlier.AppName != app.Name || earlier.AppLogoURI != app.LogoURI
 	if req.clientRecord.Dynamic && appChanged {
 		earlier = storage.Consent{} // the user has not seen this name or logo, so the earlier consent does not count
@@ -79,7 +89,7 @@ func (h *Handler) Consent(w http.ResponseWriter, r *http.Request) error {
 	consent := storage.Consent{
 		Subject: session.Subject,
 		Client:  req.ClientID,
-		Scope:   union(earlier.Scope, req.Scope),
+		Scope:   union(earlier.Scope, scope),
 		Claims:  union(earlier.Claims, tokens.OutOfScopeClaims(req.Claims, req.Scope)),
 		At:      h.Site.Now(),
 

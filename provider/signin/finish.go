@@ -3,6 +3,7 @@ package signin
 import (
 	"errors"
 	"net/http"
+	"strings"
 
 	"github.com/curfew-id/curfew/provider/tokens"
 	"github.com/curfew-id/curfew/provider/web"
@@ -16,6 +17,13 @@ func (h *Handler) finish(w http.ResponseWriter, r *http.Request, req *authReques
 		web.Redirect(w, h.Site.Path(req.ReturnPath))
 		return nil
 	}
+	if notGranted := missingFrom(req.granted, req.Scope); len(notGranted) > 0 {
+		h.Site.Logger().InfoContext(r.Context(), "scope not granted",
+			"client", req.ClientID,
+			"sub", session.Subject,
+			"scope", strings.Join(notGranted, " "),
+			"reason", "the user is in none of the groups that may grant it")
+	}
 	now := h.Site.Now()
 	// Redeeming the code extends the session. A session that could expire before then is extended now.
 	if session.Deadline().Before(now.Add(h.Minter.Lifetimes.Code)) {
@@ -28,7 +36,7 @@ func (h *Handler) finish(w http.ResponseWriter, r *http.Request, req *authReques
 		RedirectURIHash: storage.HashOf(req.RedirectURI),
 		CodeChallenge:   req.CodeChallenge,
 		Nonce:           req.Nonce,
-		Scope:           req.Scope,
+		Scope:           req.granted,
 		Claims:          req.Claims,
 		Session:         session.ID,
 		Subject:         session.Subject,

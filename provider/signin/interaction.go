@@ -110,17 +110,7 @@ func (req *authRequest) coveredBy(c storage.Consent, app *templates.App) bool {
 	if req.clientRecord.Dynamic && !sameApp(c, app) {
 		return false
 	}
-	return req.interaction.coveredBy(c)
-}
-
-// sameApp reports whether the consent page showed this name, logo and host of the app.
-func sameApp(c storage.Consent, app *templates.App) bool {
-	return c.AppName == app.Name && c.AppLogoURI == app.LogoURI && slices.Contains(c.AppHosts, app.Host)
-}
-
-// coveredBy reports whether an earlier consent has all scopes and claims of this request.
-func (req *interaction) coveredBy(c storage.Consent) bool {
-	for _, s := range req.Scope {
+	for _, s := range req.granted {
 		if !slices.Contains(c.Scope, s) {
 			return false
 		}
@@ -131,6 +121,11 @@ func (req *interaction) coveredBy(c storage.Consent) bool {
 		}
 	}
 	return true
+}
+
+// sameApp reports whether the consent page showed this name, logo and host of the app.
+func sameApp(c storage.Consent, app *templates.App) bool {
+	return c.AppName == app.Name && c.AppLogoURI == app.LogoURI && slices.Contains(c.AppHosts, app.Host)
 }
 
 // redirectToInteraction seals the request for this browser and redirects to the page of the next step.

@@ -330,7 +330,7 @@ func (h *Handler) authenticators(
 	if current != stepSecondFactor {
 		return h.Authenticators, nil
 	}
-	choice, err := h.secondFactors(ctx, req, session, user.Subject)
+	choice, err := h.secondFactors(ctx, req, session, *user)
 	if err == nil && len(choice) == 0 { // what the user had was removed meanwhile
 		err = errFirstFactorOver
 	}

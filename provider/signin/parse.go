@@ -10,7 +10,6 @@ import (
 	"strings"
 
 	"github.com/curfew-id/curfew/provider/register"
-	"github.com/curfew-id/curfew/provider/tokens"
 	"github.com/curfew-id/curfew/provider/web"
 	"github.com/curfew-id/curfew/storage"
 	"github.com/curfew-id/curfew/templates"
@@ -25,6 +24,7 @@ type authRequest struct {
 	pageShown           bool             // the user has seen a page of this provider for this request
 	uiLocales           string           // the languages that the client asks for
 	notGranted          []string         // requested scopes that are ignored
+	granted             []string         // what the user of the session may grant of Scope; nextStep sets it
 	sequence            storage.Sequence // the store's sequence, read before client, session and consent
 }
 
@@ -95,7 +95,8 @@ func (h *Handler) refuseRepeatedParam(ctx context.Context, req *authRequest, val
 	return oauthError(repeated.Name, "invalid_request", err.Error())
 }
 
-// resolveClient finds the client and compares the redirect URI with the registered ones, byte for byte (RFC 9700 §2.1).
+// resolveClient finds the client and compares the redirect URI with the registered ones, byte for byte (RFC 9700
+// §2.1).
 func (h *Handler) resolveClient(ctx context.Context, req *authRequest, params url.Values) error {
 	// An error response needs these parameters. An invalid response_mode falls back to the default.
 	req.State = params.Get("state")
@@ -233,13 +234,13 @@ func canonicalResponseType(values []string) string {
 	return strings.Join(sorted, " ")
 }
 
-// readScope reads scope and claims. It ignores a scope that the client may not have (Core §3.1.2.1), and offline_access
-// if the request does not meet its conditions (Core §11).
+// readScope reads scope and claims. It ignores a scope that the client may not have (Core §3.1.2.1), and
+// offline_access if the request does not meet its conditions (Core §11).
 func (h *Handler) readScope(req *authRequest, params url.Values) error {
 	for _, scope := range strings.Fields(params.Get("scope")) {
 		switch {
 		case slices.Contains(req.Scope, scope): // the request repeats the scope
-		case !req.mayGrant(scope, params.Get("prompt")):
+		case !h.mayGrant(req, scope, params.Get("prompt")):
 			req.notGranted = append(req.notGranted, scope)
 		default:
 			req.Scope = append(req.Scope, scope)
@@ -251,15 +252,11 @@ func (h *Handler) readScope(req *authRequest, params url.Values) error {
 	return readClaims(req, params.Get("claims"))
 }
 
-// mayGrant reports whether the client may be granted scope. A client without registered scopes may have Curfew's own
-// scopes. Other clients may have only their registered ones. offline_access also needs a response type with code and
+// mayGrant reports whether the client may be granted scope. offline_access also needs a response type with code and
 // prompt=consent (Core §11).
-func (req *authRequest) mayGrant(scope, prompt string) bool {
+func (h *Handler) mayGrant(req *authRequest, scope, prompt string) bool {
 	client := req.clientRecord
-	if client.Scope == "" && !slices.Contains(tokens.Scopes(), scope) {
-		return false
-	}
-	if len(client.AllowedScope([]string{scope})) == 0 {
+	if len(h.Minter.APIScopes.Allowed(client, []string{scope})) == 0 {
 		return false
 	}
 	if scope != "offline_access" {
@@ -269,13 +266,22 @@ func (req *authRequest) mayGrant(scope, prompt string) bool {
 	return req.hasResponseType("code") && asksForConsent && client.MayHoldOfflineAccess()
 }
 
-// readResource checks that a resource parameter names the audience of the client's access tokens (RFC 8707 §2).
+// readResource reads resource (RFC 8707 §2). Scopes of APIs that it does not name are not granted.
 func (h *Handler) readResource(req *authRequest, params url.Values) error {
-	if req.clientRecord.AcceptsResources(params["resource"]) {
-		return nil
+	scope, ok := h.Minter.APIScopes.Narrow(req.clientRecord, req.Scope, params["resource"])
+	if !ok {
+		return oauthError("resource", "invalid_target",
+			"resource must name exactly the audience of the client and of the APIs whose scopes are requested")
 	}
-	return oauthError("resource", "invalid_target",
-		"access tokens of this client are for its registered audience: name exactly that, or no resource")
+	req.notGranted = append(req.notGranted, missingFrom(scope, req.Scope)...)
+	req.Scope = scope
+	return nil
+}
+
+// missingFrom returns the values of requested that granted does not contain.
+func missingFrom(granted, requested []string) []string {
+	isGranted := func(scope string) bool { return slices.Contains(granted, scope) }
+	return slices.DeleteFunc(slices.Clone(requested), isGranted)
 }
 
 // maxLoginHint is the maximum length of a login_hint, in bytes.

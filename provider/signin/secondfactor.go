@@ -70,13 +70,13 @@ func (req *interaction) pendingFactor(now time.Time) *firstFactor {
 	return req.First
 }
 
-// requiredACR returns the acr that the operator demands for this request. An empty acr means any.
-func (h *Handler) requiredACR(req *authRequest) string {
-	required := authn.RequiredACR(h.Policy.Require)
+// requiredACR returns the acr that the operator demands of the user for this request. An empty acr means any.
+func (h *Handler) requiredACR(req *authRequest, user storage.User) string {
+	requirements := h.Policy.RequirementsOf(user)
 	if req.clientRecord != nil {
-		required = authn.Stronger(required, authn.RequiredACR(req.clientRecord.RequireAuthn))
+		requirements = append(requirements, req.clientRecord.RequireAuthn)
 	}
-	return required
+	return authn.RequiredACR(requirements...)
 }
 
 // needsSecondFactor reports whether a user who has just authenticated must also give a second factor. In a browser that
@@ -94,7 +94,7 @@ func (h *Handler) needsSecondFactor(
 	if err != nil {
 		return false, err
 	}
-	required := h.requiredACR(req)
+	required := h.requiredACR(req, authenticated.User)
 	if factors.TOTP != nil {
 		required = authn.Stronger(required, authn.ACRMultiFactor)
 	}
@@ -112,8 +112,13 @@ func (h *Handler) needsSecondFactor(
 // missingACR returns the acr that the request demands and the session does not meet, or "" if the session is strong
 // enough. Its error is unmet_authentication_requirements if the request demands an acr that the user cannot reach
 // (OpenID Connect Core Unmet Authentication Requirements 1.0 §2).
-func (h *Handler) missingACR(ctx context.Context, req *authRequest, session *storage.Session) (string, error) {
-	required := h.requiredACR(req)
+func (h *Handler) missingACR(
+	ctx context.Context,
+	req *authRequest,
+	session *storage.Session,
+	user storage.User,
+) (string, error) {
+	required := h.requiredACR(req, user)
 	if !authn.MeetsPolicy(session.ACR, session.AMR, required) {
 		return required, nil
 	}
@@ -153,9 +158,9 @@ func (h *Handler) secondFactors(
 	ctx context.Context,
 	req *authRequest,
 	session *storage.Session,
-	subject string,
+	user storage.User,
 ) ([]authn.Authenticator, error) {
-	factors, err := h.Store.Factors(ctx, subject)
+	factors, err := h.Store.Factors(ctx, user.Subject)
 	if err != nil {
 		return nil, err
 	}
@@ -163,13 +168,13 @@ func (h *Handler) secondFactors(
 		if factors.HasSecondFactor() {
 			return usable(h.SecondFactors, factors, ""), nil
 		}
-		required := h.requiredACR(req)
+		required := h.requiredACR(req, user)
 		if required == "" { // the user has removed the second factor meanwhile, and signs in again without it
 			return nil, nil
 		}
 		return usable(h.Enrolments, factors, required), nil
 	}
-	missing, err := h.missingACR(ctx, req, session)
+	missing, err := h.missingACR(ctx, req, session, user)
 	if err != nil {
 		return nil, err
 	}

@@ -20,7 +20,7 @@ func (h *Handler) proceed(w http.ResponseWriter, r *http.Request, req *authReque
 	case step == stepRefuse && promptNone:
 		return h.answerError(w, r, req, notAdmitted())
 	case step == stepRefuse:
-		return h.notAdmittedPage(req)
+		return h.notAdmittedPage(w, r, req)
 	case step == stepFinish:
 		return h.finish(w, r, req, session)
 	case promptNone && step == stepConsent:
@@ -69,7 +69,7 @@ func (h *Handler) nextStep(r *http.Request, req *authRequest, session *storage.S
 		return stepReauthenticate, nil
 	}
 	if req.clientRecord == nil { // the user goes to one of Curfew's own pages, which need no consent
-		return h.secondFactorOr(r, req, session, stepFinish)
+		return h.nextStepToOwnPage(r, req, session)
 	}
 	user, err := h.Store.User(r.Context(), session.Subject)
 	if errors.Is(err, storage.ErrNotFound) {
@@ -87,7 +87,8 @@ func (h *Handler) nextStep(r *http.Request, req *authRequest, session *storage.S
 	if !req.clientRecord.Admits(user) {
 		return stepRefuse, nil
 	}
-	if step, err := h.secondFactorOr(r, req, session, stepFinish); err != nil || step == stepSecondFactor {
+	req.granted = h.Minter.APIScopes.AllowedToUser(user, req.Scope)
+	if step, err := h.secondFactorOr(r, req, session, user, stepFinish); err != nil || step == stepSecondFactor {
 		return step, err
 	}
 	if h.Site.HasRecentSignOut(r, req.ClientID, session.AuthTime) && !req.SignInConfirmed {
@@ -116,15 +117,33 @@ func (h *Handler) nextStep(r *http.Request, req *authRequest, session *storage.S
 	return stepFinish, nil
 }
 
+// nextStepToOwnPage returns the next step of a user who is signed in and goes to one of Curfew's own pages. It reads
+// the user only if a group can require more than the deployment does.
+func (h *Handler) nextStepToOwnPage(r *http.Request, req *authRequest, session *storage.Session) (step, error) {
+	user := storage.User{Subject: session.Subject}
+	if len(h.Policy.RequireGroups) > 0 {
+		var err error
+		user, err = h.Store.User(r.Context(), session.Subject)
+		if errors.Is(err, storage.ErrNotFound) {
+			return stepSignIn, nil
+		}
+		if err != nil {
+			return 0, err
+		}
+	}
+	return h.secondFactorOr(r, req, session, user, stepFinish)
+}
+
 // secondFactorOr returns stepSecondFactor if the authentication of the session is too weak for the request. If not, it
 // returns the step otherwise.
 func (h *Handler) secondFactorOr(
 	r *http.Request,
 	req *authRequest,
 	session *storage.Session,
+	user storage.User,
 	otherwise step,
 ) (step, error) {
-	missing, err := h.missingACR(r.Context(), req, session)
+	missing, err := h.missingACR(r.Context(), req, session, user)
 	if err != nil || missing == "" {
 		return otherwise, err
 	}

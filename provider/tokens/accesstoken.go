@@ -45,7 +45,7 @@ type accessToken struct {
 }
 
 // record returns the store's record of an opaque token. text is the token as the client gets it.
-func (a accessToken) record(text string) storage.Token {
+func (m *Minter) record(a accessToken, text string) storage.Token {
 	return storage.Token{
 		Hash:     storage.HashOf(text),
 		Sequence: a.sequence,
@@ -54,7 +54,7 @@ func (a accessToken) record(text string) storage.Token {
 		Client:   a.client.ClientID,
 		Subject:  a.grant.Subject,
 		Scope:    a.scope,
-		Audience: audience(a.client),
+		Audience: m.audience(a.client, a.scope),
 		Issued:   truncateToMillis(a.issuedAt),
 		Expires:  truncateToMillis(a.expiresAt),
 	}
@@ -74,7 +74,7 @@ func (m *Minter) signAccessToken(a accessToken) (string, error) {
 		// These are the claims of a client-credentials token. For a user's token, some are replaced below.
 		Issuer:   m.Issuer,
 		Expires:  a.expiresAt.Unix(),
-		Audience: m.jwtAudience(a.client),
+		Audience: m.jwtAudience(a.client, a.scope),
 		Subject:  a.client.ClientID,
 		Client:   a.client.ClientID,
 		Issued:   a.issuedAt.Unix(),

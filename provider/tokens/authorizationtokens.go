@@ -62,7 +62,7 @@ func (t *AuthorizationTokens) Issue(
 		issuance.Grant = g
 		issuance.Trust = accessToken.expiry()
 		if t.opaqueToken != "" {
-			issuance.Tokens = []storage.Token{accessToken.record(t.opaqueToken)}
+			issuance.Tokens = []storage.Token{t.minter.record(accessToken, t.opaqueToken)}
 		}
 	}
 	if t.withIDToken {

@@ -7,9 +7,9 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// NewClientCredentialsToken returns an access token for the client itself (client_credentials, RFC 6749 §4.4). sequence
-// is the store's sequence, read before the client. The caller stores record before it sends response. record is nil for
-// a JWT, which is not stored. There is no refresh token (§4.4.3) and no session.
+// NewClientCredentialsToken returns an access token for the client itself (client_credentials, RFC 6749 §4.4).
+// sequence is the store's sequence, read before the client. The caller stores record before it sends response. record
+// is nil for a JWT, which is not stored. There is no refresh token (§4.4.3) and no session.
 func (m *Minter) NewClientCredentialsToken(
 	c *storage.Client,
 	scope []string,
@@ -26,7 +26,7 @@ func (m *Minter) NewClientCredentialsToken(
 	var opaque string
 	if !c.UsesJWTAccessTokens() {
 		opaque = keys.RandomWithPrefix(AccessPrefix)
-		t := a.record(opaque)
+		t := m.record(a, opaque)
 		record = &t
 	}
 	if err := m.setAccessToken(&response, a, opaque); err != nil {

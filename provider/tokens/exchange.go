@@ -19,17 +19,20 @@ type Exchange struct {
 	grantID      string // of the new grant
 	opaqueToken  string
 	refreshToken string // the first refresh token; empty: the client does not get one
+	tokenScope   []string
 }
 
 // NewExchange prepares the exchange of a code. The caller has checked its client, redirect URI and PKCE.
 func (m *Minter) NewExchange(c *storage.Client, code Code, at time.Time) *Exchange {
-	code.Scope = c.AllowedScope(code.Scope)
+	code.Scope = m.APIScopes.Allowed(c, code.Scope)
 	x := &Exchange{
 		minter:   m,
 		client:   c,
 		code:     code,
 		issuedAt: truncateToMillis(at),
 		grantID:  newGrantID(at),
+
+		tokenScope: code.Scope,
 	}
 	if !c.UsesJWTAccessTokens() {
 		x.opaqueToken = keys.RandomWithPrefix(AccessPrefix)
@@ -38,6 +41,17 @@ func (m *Minter) NewExchange(c *storage.Client, code Code, at time.Time) *Exchan
 		x.refreshToken = keys.RandomWithPrefix(RefreshPrefix)
 	}
 	return x
+}
+
+// LimitTo limits the access token, but not the grant, to the APIs that resources names (RFC 8707 §2.2). It returns
+// ErrResourceNotGranted if there is no such access token.
+func (x *Exchange) LimitTo(resources []string) error {
+	scope, ok := x.minter.APIScopes.Narrow(x.client, x.tokenScope, resources)
+	if !ok {
+		return ErrResourceNotGranted
+	}
+	x.tokenScope = scope
+	return nil
 }
 
 // isOffline reports whether the new grant is offline access, which survives the session.
@@ -65,7 +79,7 @@ func (x *Exchange) Issue(s storage.Session, clientSession storage.ClientSession)
 	}
 	issuance := storage.Issuance{Grant: grant, Trust: accessToken.expiry(), ClientSubject: grant.ClientSubject}
 	if x.opaqueToken != "" {
-		issuance.Tokens = []storage.Token{accessToken.record(x.opaqueToken)}
+		issuance.Tokens = []storage.Token{x.minter.record(accessToken, x.opaqueToken)}
 	}
 	if hasOpenID(x.code.Scope) {
 		issuance.Trust.Extend(x.minter.idTokenExpiry(x.newIDToken(s, grant)))
@@ -102,7 +116,7 @@ func (x *Exchange) newAccessToken(s storage.Session, g storage.Grant) accessToke
 		client:    x.client,
 		grant:     g,
 		sid:       g.SID,
-		scope:     g.Scope,
+		scope:     x.tokenScope,
 		issuedAt:  x.issuedAt,
 		expiresAt: x.minter.accessTokenExpiry(x.client, x.issuedAt, s.Expires),
 	}
@@ -139,7 +153,7 @@ func (m *Minter) newGrant(
 		Session:   s.ID,
 		SID:       clientSession.SID,
 		Scope:     code.Scope,
-		Audience:  audience(c),
+		Audience:  m.audience(c, code.Scope),
 		Claims:    code.Claims,
 		AuthTime:  s.AuthTime,
 		AMR:       s.AMR,

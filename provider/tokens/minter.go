@@ -29,6 +29,8 @@ type Minter struct {
 	Issuer    string
 	Ring      Ring
 	Lifetimes policy.Token
+	// APIScopes are the scopes of APIs that the operator declared.
+	APIScopes storage.APIScopes
 	// StatedACR returns the acr that a token contains: the acr of the session, or an equivalent that accepts allows
 	// (provider/authn). nil: always the acr of the session.
 	StatedACR func(acr string, accepts func(value any) bool) string
@@ -68,20 +70,22 @@ func (m *Minter) accessTokenExpiry(c *storage.Client, at, limit time.Time) time.
 	return expiresAt
 }
 
-// audience returns the audience of the client's access tokens: its registered audience, by default the client itself.
-func audience(c *storage.Client) []string {
-	if len(c.Audience) > 0 {
-		return c.Audience
+// audience returns the audience of an opaque access token of the client with that scope: the client's registered
+// audience and those of the APIs, by default the client itself.
+func (m *Minter) audience(c *storage.Client, scope []string) []string {
+	if values := m.APIScopes.Audience(c, scope); len(values) > 0 {
+		return values
 	}
 	return []string{c.ClientID}
 }
 
-// jwtAudience returns the audience of the client's JWT access tokens. It never contains the client: a relying party
-// that does not check typ would accept such a token as an ID token. A client that was registered before an audience was
-// required may have none. Then the audience is the issuer.
-func (m *Minter) jwtAudience(c *storage.Client) []string {
+// jwtAudience returns the audience of a JWT access token of the client with that scope. It never contains the client: a
+// relying party that does not check typ would accept such a token as an ID token. The audience is the issuer if there
+// is no other: for a client that was registered before an audience was required, and for a token without scopes of APIs
+// of a client that has only those.
+func (m *Minter) jwtAudience(c *storage.Client, scope []string) []string {
 	isClient := func(value string) bool { return value == c.ClientID }
-	values := slices.DeleteFunc(slices.Clone(c.Audience), isClient)
+	values := slices.DeleteFunc(m.APIScopes.Audience(c, scope), isClient)
 	if len(values) == 0 {
 		return []string{m.Issuer}
 	}

@@ -12,8 +12,12 @@ import (
 // ErrScopeNotGranted says that a refresh requests a scope that was not granted.
 var ErrScopeNotGranted = errors.New("the scope is more than what was granted")
 
-// Refresh is the use of a refresh token (RFC 6749 §6, Core §12). The caller passes Issue to storage.Refresh, then calls
-// Respond.
+// ErrResourceNotGranted says that resources names something else than the audience of an access token that the client
+// may have.
+var ErrResourceNotGranted = errors.New("resource is not exactly the audience of an access token of this grant")
+
+// Refresh is the use of a refresh token (RFC 6749 §6, Core §12). The caller passes Issue to storage.Refresh, then
+// calls Respond.
 type Refresh struct {
 	minter         *Minter
 	client         *storage.Client
@@ -21,6 +25,11 @@ type Refresh struct {
 	issuedAt       time.Time
 	opaqueToken    string
 	newToken       string
+
+	// User is the user of the grant, for scopes that only members of a group may grant; zero: none of them.
+	User storage.User
+	// Resources are the audiences that the client requests (RFC 8707 §2.2); empty: all.
+	Resources []string
 }
 
 // NewRefresh prepares the use of the refresh token.
@@ -48,16 +57,19 @@ func (r *Refresh) Issue(grant storage.Grant, s *storage.Session) (storage.Issuan
 	if !r.client.MayRefresh(grant) {
 		return storage.Issuance{}, storage.ErrRevoked
 	}
-	granted := r.client.AllowedScope(grant.Scope)
+	granted := r.allowedScope(grant)
 	for _, scope := range r.requestedScope {
 		if !slices.Contains(granted, scope) {
 			return storage.Issuance{}, ErrScopeNotGranted
 		}
 	}
+	if _, ok := r.tokenScope(grant); !ok {
+		return storage.Issuance{}, ErrResourceNotGranted
+	}
 	accessToken := r.newAccessToken(grant, s)
 	issuance := storage.Issuance{Grant: grant, Trust: accessToken.expiry()}
 	if r.opaqueToken != "" {
-		issuance.Tokens = []storage.Token{accessToken.record(r.opaqueToken)}
+		issuance.Tokens = []storage.Token{r.minter.record(accessToken, r.opaqueToken)}
 	}
 	if hasOpenID(accessToken.scope) {
 		issuance.Trust.Extend(r.minter.idTokenExpiry(r.newIDToken(grant, s)))
@@ -90,16 +102,28 @@ func (r *Refresh) NeedsUser(g storage.Grant) bool {
 	return idTokenNeedsUser(r.client, g.Claims) || accessTokenNeedsUser(r.client)
 }
 
+// allowedScope returns the scope of the grant that client and user may still have.
+func (r *Refresh) allowedScope(g storage.Grant) []string {
+	scopes := r.minter.APIScopes
+	return scopes.AllowedToUser(r.User, scopes.Allowed(r.client, g.Scope))
+}
+
+// tokenScope returns the scope of the new access token. ok is false if there is none for Resources.
+func (r *Refresh) tokenScope(g storage.Grant) (scope []string, ok bool) {
+	scope = r.allowedScope(g)
+	if len(r.requestedScope) > 0 {
+		scope = r.requestedScope
+	}
+	return r.minter.APIScopes.Narrow(r.client, scope, r.Resources)
+}
+
 func (r *Refresh) newAccessToken(g storage.Grant, s *storage.Session) accessToken {
 	a := accessToken{
 		client:   r.client,
 		grant:    g,
-		scope:    r.client.AllowedScope(g.Scope),
 		issuedAt: r.issuedAt,
 	}
-	if len(r.requestedScope) > 0 {
-		a.scope = r.requestedScope
-	}
+	a.scope, _ = r.tokenScope(g) // Issue has checked it
 	limit := g.Expires
 	if s != nil {
 		a.sid = g.SID

@@ -7,9 +7,9 @@ import (
 	"github.com/curfew-id/curfew/storage"
 )
 
-// Scopes returns the scopes that Curfew supports (scopes_supported).
+// Scopes returns the scopes that Curfew itself defines.
 func Scopes() []string {
-	return []string{"openid", "profile", "email", "address", "phone", "groups", "offline_access"}
+	return storage.OwnScopes()
 }
 
 // requestableClaims are the claims that the claims parameter may request: about the user and about the authentication.
@@ -67,6 +67,14 @@ func addScopeClaims(claims map[string]any, u *storage.User, scope []string) {
 // accessTokenNeedsUser reports whether an access token of the client contains claims about the user.
 func accessTokenNeedsUser(c *storage.Client) bool {
 	return c.UsesJWTAccessTokens() && len(c.AccessTokenClaims) > 0
+}
+
+// AccessTokenClaims returns the claims about the user that access tokens of the client have: JWTs in themselves, opaque
+// ones in the introspection response.
+func AccessTokenClaims(u *storage.User, client *storage.Client, scope []string) map[string]any {
+	claims := map[string]any{}
+	addRuleClaims(claims, client.AccessTokenClaims, u, scope)
+	return claims
 }
 
 // addRuleClaims adds the claims of rules.

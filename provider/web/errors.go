@@ -19,14 +19,17 @@ type Subject struct {
 // PageError is an error that a page shows to the user, because it must not go to a client. Package templates has the
 // texts. Reason, Subject and Err are only logged.
 type PageError struct {
-	Status     int                 // HTTP status; 0 counts as 400
-	Text       templates.ErrorText // the key of the page's texts; empty: the texts for Status
-	Value      string              // a value in the texts: the host of a redirect URI or the name of a parameter
-	Contact    string              // for templates.ErrorNotAdmitted: the address to ask
-	LinkURL    string              // the target of the link on the page
-	Link       templates.ErrorLink // the key of the text of that link
-	RetryAfter time.Duration       // for 429 and 503
-	Reason     string              // the reason for the log, if Text does not say it
+	Status  int                 // HTTP status; 0 counts as 400
+	Text    templates.ErrorText // the key of the page's texts; empty: the texts for Status
+	Value   string              // a value in the texts: the host of a redirect URI or the name of a parameter
+	Contact string              // for templates.ErrorNotAdmitted: the address to ask
+	LinkURL string              // the target of the link on the page
+	Link    templates.ErrorLink // the key of the text of that link
+	// OtherAccountURL is the target of a link to sign in with another account; empty: no link.
+	OtherAccountURL string
+
+	RetryAfter time.Duration // for 429 and 503
+	Reason     string        // the reason for the log, if Text does not say it
 	Subject    Subject
 	Err        error // the cause, if Curfew failed
 }

@@ -35,6 +35,8 @@ func (s *Site) renderError(w http.ResponseWriter, r *http.Request, e PageError) 
 	}
 	w.WriteHeader(status)
 	page := templates.ErrorPage{
+		OtherAccountURL: e.OtherAccountURL,
+
 		Page:       s.Page(r),
 		Status:     status,
 		Text:       e.Text,

@@ -43,6 +43,7 @@ func (l *loader) check() {
 	l.checkRegistration()
 	l.checkAlgorithms()
 	l.checkUpstreams()
+	l.checkAPIScopes()
 }
 
 func (l *loader) checkBackup() {

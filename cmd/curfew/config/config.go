@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/curfew-id/curfew/provider/policy"
+	"github.com/curfew-id/curfew/storage"
 )
 
 // Config has the settings of one deployment. The yaml tags are the keys. The environment variable of a key is CURFEW_
@@ -53,6 +54,9 @@ type Config struct {
 	MaxTrustHorizon time.Duration       `yaml:"max_trust_horizon" default:"0" min:"0"`
 	Registration    policy.Registration `yaml:"registration"`
 	Keys            Keys                `yaml:"keys"`
+	// Scopes of APIs, as a mapping from the name of each scope to its audience, description, clients and groups: see
+	// [groups.md](groups.md#scopes-of-apis).
+	Scopes json.RawMessage `yaml:"scopes"`
 	// Other OpenID providers with whose accounts users can sign in, as a mapping from an id of your choice to the
 	// settings of the upstream: see [upstream.md](upstream.md).
 	Upstreams json.RawMessage `yaml:"upstreams"`
@@ -64,6 +68,7 @@ type Config struct {
 	Log       Log             `yaml:"log"`
 
 	file      string            // the configuration file; empty if there is none
+	apiScopes storage.APIScopes // of Scopes
 	upstreams []policy.Upstream // of Upstreams
 	origins   map[string]origin // where each key was given; keys with their default have no origin
 }

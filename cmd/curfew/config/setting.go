@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/netip"
 	"path/filepath"
 	"reflect"
@@ -12,6 +13,9 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/curfew-id/curfew/provider/policy"
+	"github.com/curfew-id/curfew/storage"
 )
 
 // setting is one field of Config, and what its struct tags say.
@@ -111,6 +115,8 @@ func (s setting) set(texts []string, folder string) error {
 		if len(object) > 0 {
 			*field = json.RawMessage(text)
 		}
+	case *policy.GroupRequirements:
+		return setGroupRequirements(field, text)
 	default:
 		if s.value.Kind() == reflect.String {
 			s.value.SetString(text)
@@ -119,6 +125,27 @@ func (s setting) set(texts []string, folder string) error {
 		panic("config: set cannot read a " + s.value.Type().String()) // a new type of field needs its case here
 	}
 	return nil
+}
+
+// setGroupRequirements reads a mapping of groups to values of authn.require.
+func setGroupRequirements(field *policy.GroupRequirements, text string) error {
+	if err := json.Unmarshal([]byte(text), field); err != nil || *field == nil {
+		return errors.New("must be a mapping of groups to password, mfa or passkey")
+	}
+	if len(*field) == 0 { // `config print` writes {} for no value
+		*field = nil
+	}
+	var errs []error
+	for _, group := range slices.Sorted(maps.Keys(*field)) {
+		value := (*field)[group]
+		if err := storage.CheckGroupName(group); err != nil {
+			errs = append(errs, err)
+		}
+		if !slices.Contains([]string{"password", "mfa", "passkey"}, value) {
+			errs = append(errs, fmt.Errorf("group %q must have one of password, mfa, passkey, not %q", group, value))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 func parsePrefixes(texts []string) ([]netip.Prefix, error) {
@@ -164,6 +191,11 @@ func (s setting) yamlValue() any {
 		return v.redacted()
 	case []string:
 		return append([]string{}, v...) // an empty list, not nil, prints as []
+	case policy.GroupRequirements:
+		if v == nil {
+			return policy.GroupRequirements{}
+		}
+		return v
 	case json.RawMessage:
 		object := map[string]any{}
 		if len(v) > 0 {

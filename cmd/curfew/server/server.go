@@ -215,6 +215,7 @@ func (s *Server) openProvider(ctx context.Context, cfg *config.Config, observe l
 		Audit:           cfg.Audit,
 		SignUp:          cfg.SignUp,
 		Upstreams:       cfg.UpstreamProviders(),
+		APIScopes:       cfg.APIScopes(),
 		MaxTrustHorizon: cfg.MaxTrustHorizon,
 		HSTS:            web.HSTS{MaxAge: cfg.TLS.HSTS, IncludeSubDomains: cfg.TLS.HSTSSubdomains},
 		CheckSession:    true,

@@ -16,7 +16,7 @@ type Mail struct {
 	Pause       time.Duration `json:"pause,omitempty"`
 	GiveUpAt    time.Time     `json:"give_up_at"`
 	LeasedUntil time.Time     `json:"leased_until,omitzero"` // zero: no attempt is under way
-	Lease       uint64        `json:"lease,omitempty"`       // number of claims so far; only the latest may record an outcome
+	Lease       uint64        `json:"lease,omitempty"`       // claims so far; only the latest may record an outcome
 	Attempts    int           `json:"attempts,omitempty"`
 }
 

@@ -12,7 +12,7 @@ type TrustState string
 // The trust states, from the least to the most certain.
 const (
 	TrustUnknown   TrustState = "unknown"   // nothing is known
-	TrustNotified  TrustState = "notified"  // the client got the notification and confirmed nothing (front channel, untrusted confirmations)
+	TrustNotified  TrustState = "notified"  // the client got the notification; nothing it said proves that it ended
 	TrustExpiring  TrustState = "expiring"  // it expires by itself at ExpiresAt
 	TrustConfirmed TrustState = "confirmed" // the client confirmed that it ended its session
 	TrustRevoked   TrustState = "revoked"   // Curfew refuses it
@@ -33,7 +33,7 @@ type ReportEntry struct {
 	Attempts       int           `json:"attempts,omitempty"`
 	NextAttempt    time.Time     `json:"next_attempt,omitzero"`
 	LastAnswer     Answer        `json:"last_answer,omitzero"`
-	Renotification string        `json:"renotification,omitempty"` // state of the second logout token (Metadata.Renotify): pending, done, failed
+	Renotification string        `json:"renotification,omitempty"` // of the second logout token (Metadata.Renotify)
 	Initiator      bool          `json:"initiator,omitempty"`      // Client is the one that started the logout
 }
 

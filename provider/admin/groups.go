@@ -104,8 +104,8 @@ func leavesGroups(before, after storage.User) bool {
 	return slices.ContainsFunc(before.Groups, func(group string) bool { return !slices.Contains(after.Groups, group) })
 }
 
-// putUserWithFewerGroups stores a user with fewer groups. In the same transaction it ends the client sessions and grants, offline
-// access included, of the clients that no longer admit the user.
+// putUserWithFewerGroups stores a user with fewer groups. In the same transaction it ends the client sessions and
+// grants, offline access included, of the clients that no longer admit the user.
 func (a *api) putUserWithFewerGroups(
 	ctx context.Context,
 	u storage.User,

@@ -135,8 +135,8 @@ func (s *Server) lookupJWT(ctx context.Context, text string, now time.Time) (act
 	return active, nil
 }
 
-// revocationID returns the ID under which the replay cache records that a JWT access token was revoked: /revoke marks it
-// as used.
+// revocationID returns the ID under which the replay cache records that a JWT access token was revoked: /revoke marks
+// it as used.
 func revocationID(jti string) string { return "access token " + jti }
 
 // clientOfToken returns the client of a token if it is enabled. The methods of the store that look up the token or its

@@ -12,7 +12,7 @@ import (
 // The layout of a page, little-endian: a header, then the elements, then their keys and values.
 const (
 	pageHeaderSize   = 16 // id (8 bytes), flags (2), count (2), overflow (4)
-	elementSize      = 16 // branch: key offset (4), key length (4), child (8); leaf: flags, key offset, two lengths (4 each)
+	elementSize      = 16 // branch: key offset (4), key length (4), child (8); leaf: flags, offset, two lengths (4 each)
 	bucketHeaderSize = 16 // root (8), sequence (8)
 )
 

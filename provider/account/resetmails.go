@@ -32,8 +32,8 @@ type ResetMailStore interface {
 }
 
 // ResetMails makes reset links for users who forgot their password and mails them. It does so in the background, so
-// that the response does not show whether the user exists. A request that waits in memory is lost with the process; the user
-// then asks again.
+// that the response does not show whether the user exists. A request that waits in memory is lost with the process; the
+// user then asks again.
 type ResetMails struct {
 	Store   ResetMailStore
 	Outbox  *mail.Outbox

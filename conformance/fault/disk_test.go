@@ -15,6 +15,7 @@ import (
 	"unsafe"
 
 	"github.com/curfew-id/curfew/conformance/need"
+	"golang.org/x/sys/unix"
 )
 
 // disk is a file system in a file, mounted through a loop device.
@@ -91,14 +92,18 @@ func (d *disk) cutPower() {
 // down: mustRemount tries again until that process has ended.
 func (d *disk) mustRemount() {
 	d.t.Helper()
-	for deadline := time.Now().Add(time.Minute); ; time.Sleep(100 * time.Millisecond) {
+	for deadline := time.Now().Add(3 * time.Minute); ; time.Sleep(100 * time.Millisecond) {
 		for _, command := range [][]string{{"umount", d.mount}, {"mount", "-o", "loop", d.image, d.mount}} {
 			if out, err := exec.Command(command[0], command[1:]...).CombinedOutput(); err != nil {
 				d.t.Fatalf("%v: %v: %s", command, err, out)
 			}
 		}
-		_, err := os.ReadDir(d.mount)
+		// A file is created, since a folder of a file system that is shut down can still be listed.
+		probe, err := os.CreateTemp(d.mount, "probe")
 		if err == nil {
+			err = errors.Join(probe.Close(), os.Remove(probe.Name()))
+		}
+		if !errors.Is(err, unix.EIO) {
 			return
 		}
 		if time.Now().After(deadline) {

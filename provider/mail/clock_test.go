@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"path/filepath"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -34,13 +35,15 @@ func TestMailDoesNotWaitForAClockThatWasAhead(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer store.Close()
-		ahead := 10 * 24 * time.Hour
+		var ahead atomic.Int64 // by how long the outbox's clock is ahead
+		ahead.Store(int64(10 * 24 * time.Hour))
+		now := func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
 		sent := make(sentMail, 1)
 		o := mail.NewOutbox(mail.Outbox{
 			Store:   store,
 			Wrapper: plainWrapper{},
 			Sender:  sent,
-			Now:     func() time.Time { return time.Now().Add(ahead) },
+			Now:     now,
 			Log:     slog.New(slog.DiscardHandler),
 		})
 		ctx, stop := context.WithCancel(t.Context())
@@ -50,14 +53,14 @@ func TestMailDoesNotWaitForAClockThatWasAhead(t *testing.T) {
 			close(running)
 		}()
 		synctest.Wait()
-		message, err := o.Prepare(hello, time.Now().Add(ahead+time.Hour))
+		message, err := o.Prepare(hello, now().Add(time.Hour))
 		if err == nil {
 			err = store.QueueMail(t.Context(), message)
 		}
 		if err != nil {
 			t.Fatal(err)
 		}
-		ahead = 0
+		ahead.Store(0)
 		time.Sleep(time.Minute)
 		if len(sent) != 1 {
 			t.Error("the message was not sent a minute after the clock was set back")

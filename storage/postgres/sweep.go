@@ -110,10 +110,11 @@ var simpleSweeps = []string{
 }
 
 // deleteOldest returns a statement that deletes the first $2 records for which condition holds. It skips records that
-// another transaction has locked.
+// another transaction has locked. The keys are read into an array: PostgreSQL may run a subquery of IN more than once,
+// each time past the rows that are locked already, and would delete more than the limit.
 func deleteOldest(table, key, condition, order string) string {
-	return `DELETE FROM ` + table + ` WHERE ` + key + ` IN (SELECT ` + key + ` FROM ` + table + ` WHERE ` + condition +
-		` ORDER BY ` + order + ` LIMIT $2 FOR UPDATE SKIP LOCKED) RETURNING 1`
+	return `DELETE FROM ` + table + ` WHERE ` + key + ` = ANY(ARRAY(SELECT ` + key + ` FROM ` + table +
+		` WHERE ` + condition + ` ORDER BY ` + order + ` LIMIT $2 FOR UPDATE SKIP LOCKED)) RETURNING 1`
 }
 
 // sweepRecords removes up to limit records of all other kinds.
